@@ -31,6 +31,8 @@ const LONG = [
   'integration/admin-api',
   'integration/admin-access',
   'integration/tracing',
+  'integration/fix',
+  'integration/quickfix',
   'integration/sdk',
   'integration/sdk-recovery',
   'integration/exact-content',

@@ -8,6 +8,7 @@ import { churn } from './churn/suite.js';
 import { coldStart } from './cold-start/suite.js';
 import { cost } from './cost/suite.js';
 import { fanout } from './fanout/suite.js';
+import { fix } from './fix/suite.js';
 import { ChildFailure } from './harness/children.js';
 import { profileGateways } from './harness/gateway.js';
 import { MissingPrerequisite } from './harness/prerequisite.js';
@@ -27,6 +28,7 @@ import { scrape } from './scrape/suite.js';
 import { slow } from './slow/suite.js';
 import { slowLink } from './slow-link/suite.js';
 import { type BenchOptions, type Suite, UsageError } from './suite.js';
+import { surveillance } from './surveillance/suite.js';
 import { throughput } from './throughput/suite.js';
 
 const SUITES: readonly Suite[] = [
@@ -43,10 +45,12 @@ const SUITES: readonly Suite[] = [
   cost,
   coldStart,
   scrape,
+  fix,
   scale,
   scaleSweep,
   scaleOut,
   bytes,
+  surveillance,
   regions,
 ];
 const RESULTS_FOLDER = 'bench/results';

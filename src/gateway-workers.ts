@@ -1,6 +1,8 @@
 /** Wires the gateway threads to the parts of the main thread that hear from them. */
 import type { Reload } from './admin/reload.js';
 import type { Config } from './config/environment.js';
+import { readerThreads } from './config/reader-threads.js';
+import type { FixSide } from './fix-side.js';
 import type { KeySetPosts } from './gateway/supervision/key-set-posts.js';
 import { type SupervisorOptions, WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import { ThreadQuestions } from './gateway/supervision/thread-questions.js';
@@ -10,7 +12,8 @@ import type { Loads } from './hub/shards/loads.js';
 import type { DescriptorWatch } from './observe/descriptors.js';
 import type { Logger } from './observe/log.js';
 import type { SampledNotes } from './observe/sampled-notes.js';
-import { GATEWAY_THREAD } from './programs.js';
+import { FIX_THREAD, GATEWAY_THREAD } from './programs.js';
+import { type FromFix, isFromFix } from './threads/fix-messages.js';
 import type { FromWorker } from './threads/thread-messages.js';
 
 interface WorkerWiring {
@@ -21,6 +24,7 @@ interface WorkerWiring {
   readonly status: ServiceStatus;
   readonly descriptors: DescriptorWatch;
   readonly keySet: KeySetPosts;
+  readonly fix: FixSide;
   /** What is made after the threads' supervisor. */
   readonly later: () => { readonly hub: Hub; readonly reload: Reload };
   /** A drain was ordered, and the threads were told. */
@@ -38,7 +42,7 @@ export interface Workers {
 export function newWorkers(wiring: WorkerWiring): Workers {
   const { config, log, notes, loads, keySet, later, shared } = wiring;
   const questions: ThreadQuestions = new ThreadQuestions({
-    workers: config().workers,
+    workers: readerThreads(config()),
     post: (worker, question) => workers.post(worker, question),
     mayAsk: worker => workers.stateOf(worker) === 'running',
   });
@@ -51,9 +55,10 @@ export function newWorkers(wiring: WorkerWiring): Workers {
     ...shared,
     config,
     threadFile: GATEWAY_THREAD,
+    fixThreadFile: FIX_THREAD,
     keys: () => keySet.keys,
     onMessage: (worker, message) => {
-      if (message.type === 'admin') questions.answered(worker, message.id, message.answer);
+      if (message.type === 'admin') questions.answered(worker, message);
       else take(wiring, worker, message);
     },
     onStarting: worker => welcome(wiring, workers, worker),
@@ -69,29 +74,31 @@ export function newWorkers(wiring: WorkerWiring): Workers {
     onStuck: (worker, reason) => {
       log.fatal({ worker, reason }, 'gateway worker is stuck: its clients are lost');
       forget(worker);
-      if (workers.stuck < config().workers) return;
+      if (workers.stuck < readerThreads(config())) return;
       wiring.onFatal(`no gateway worker can serve: worker ${worker} ${reason}`);
     },
   });
   return { supervisor: workers, questions };
 }
 
-function take({ loads, notes, keySet, later }: WorkerWiring, worker: number, message: FromWorker): void {
+function take({ loads, notes, keySet, fix, later }: WorkerWiring, worker: number, message: FromWorker | FromFix): void {
   if (message.type === 'load') loads.set(worker, message.level);
   else if (message.type === 'shed') notes.shed(worker, message.sockets, message.bytes);
   else if (message.type === 'clients') notes.clients(message.lines, message.leftOut);
   else if (message.type === 'keys_wanted') void keySet.wanted(worker);
   else if (message.type === 'reloaded') later().reload.answered(message.id, message.reloaded);
+  else if (isFromFix(message)) fix.receive(message);
   else later().hub.fromWorker(worker, message);
 }
 
 /** Tells a starting worker what it must know before it listens. */
 function welcome(
-  { status, descriptors, later, isDrainOrdered }: WorkerWiring,
+  { status, descriptors, fix, later, isDrainOrdered }: WorkerWiring,
   workers: WorkerSupervisor,
   worker: number,
 ): void {
   later().hub.welcome(worker);
+  fix.welcome(worker);
   workers.post(worker, status.current);
   if (isDrainOrdered()) workers.post(worker, { type: 'drain' });
   if (descriptors.isShort) workers.post(worker, { type: 'accept', isAccepting: false });

@@ -13,9 +13,11 @@ import { LiveTokens } from './auth/live-token.js';
 import { ConfigError } from './config/config-error.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
+import { readerThreads } from './config/reader-threads.js';
 import { createFeed } from './feed/create-feed.js';
 import { feedOfHub } from './feed/feed-of-hub.js';
 import type { Feed } from './feed-contract/feed.js';
+import { FixSide } from './fix-side.js';
 import { type CertificateFiles, certificateFilesOf } from './gateway/supervision/certificate-files.js';
 import { KeySetPosts } from './gateway/supervision/key-set-posts.js';
 import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
@@ -34,7 +36,7 @@ import { openTracing, type Tracing } from './observe/tracing/tracing.js';
 import { Readiness } from './readiness.js';
 import { ControlOrders } from './revocation/control-orders.js';
 import { RevocationKeeper } from './revocation/keeper.js';
-import { createDoorbells, createRing, RING_BYTES } from './threads/ring.js';
+import { createDoorbells, createRings } from './threads/ring.js';
 
 const SAMPLE_LOG_MS = 1000;
 /** Added to DRAIN_TIMEOUT for connections accepted just before the gateway left the port. */
@@ -66,6 +68,7 @@ export class Gateway {
   readonly #revocations: RevocationKeeper;
   readonly #orders: ControlOrders;
   readonly #keySet: KeySetPosts;
+  readonly #fix: FixSide;
   #isDraining = false;
   #isFeedStarted = false;
   #draining: Promise<void> | undefined;
@@ -99,9 +102,10 @@ export class Gateway {
       onDrain: () => this.#redirectClients(),
     });
     this.#keySet = new KeySetPosts(config.auth.jwksUrl, log, () => this.#workers);
+    this.#fix = new FixSide(config, log, message => this.#workers.post(config.workers, message));
     this.#readiness = this.#newReadiness();
-    const rings = Array.from({ length: config.encoders }, () => createRing(RING_BYTES));
-    const doorbells = createDoorbells(config.workers);
+    const rings = createRings(config.encoders);
+    const doorbells = createDoorbells(readerThreads(config));
     const { supervisor, questions } = this.#newWorkers(rings, doorbells);
     this.#workers = supervisor;
     this.#hub = createHub({
@@ -166,6 +170,7 @@ export class Gateway {
       status: this.#status,
       descriptors: this.#descriptors,
       keySet: this.#keySet,
+      fix: this.#fix,
       later: () => ({ hub: this.#hub, reload: this.#reload }),
       isDrainOrdered: () => this.#isDraining && this.#draining === undefined,
       onFatal: reason => this.#host.onFatal(reason),
@@ -177,6 +182,12 @@ export class Gateway {
         revocations: () => this.#revocations.all,
       },
     });
+  }
+
+  /** Where FIX clients connect; undefined without FIX. */
+  get fixAddress(): string | undefined {
+    const { fixPort } = this.#workers;
+    return fixPort === undefined ? undefined : `${reachableHost(this.#config.host)}:${fixPort}`;
   }
 
   get url(): string {
@@ -222,7 +233,7 @@ export class Gateway {
     const sink = feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log: this.#log, name });
     const [outcome] = await Promise.all([this.#feed.start(sink), this.#keySet.open()]);
     if (!outcome.ok) throw new ConfigError(outcome.detail);
-    await this.#revocations.open();
+    await Promise.all([this.#revocations.open(), this.#fix.open(predecessor !== undefined)]);
     this.#isFeedStarted = true;
     if (this.#closing !== undefined) throw new Error('closed during the start');
     // After the feed starts: from then on this process hears of new revocations itself.
@@ -237,7 +248,7 @@ export class Gateway {
       predecessor.sendAway();
       this.#adminPort = await this.#admin.server.listen(ADMIN_PORT_FREE_MS);
     }
-    this.#log.info({ url: this.url, admin: this.adminUrl, feed: name }, 'ready');
+    this.#log.info({ url: this.url, fix: this.fixAddress, admin: this.adminUrl, feed: name }, 'ready');
   }
 
   /**
@@ -289,7 +300,7 @@ export class Gateway {
     const failures = await endInTurn([
       { name: 'workers', maxMs: 2_000, end: () => workers },
       { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#feed.stop(), this.#revocations.close()]) },
-      { name: 'hub', maxMs: 700, end: () => this.#hub.close() },
+      { name: 'hub', maxMs: 700, end: () => Promise.all([this.#hub.close(), this.#fix.close()]) },
       { name: 'admin', maxMs: 300, end: () => this.#admin.server.close() },
       { name: 'tracing', maxMs: 300, end: async () => this.#tracing?.close() },
     ]);

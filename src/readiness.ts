@@ -1,5 +1,6 @@
 /** Readiness for `/readyz`: whether a load balancer may send clients here. */
 import type { Config } from './config/environment.js';
+import { readerThreads } from './config/reader-threads.js';
 import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { Hub } from './hub/hub.js';
 import type { NotReadyReason } from './observe/main-stats.js';
@@ -30,7 +31,7 @@ function obstacles(parts: ReadinessParts): Readonly<Record<NotReadyReason, boole
     draining: parts.isDraining,
     feed: !parts.isFeedStarted,
     feed_stale: parts.isFeedStarted && parts.isFeedStale && !config.isReadyWhenStale,
-    workers: workers.listening < config.workers,
+    workers: workers.listening < readerThreads(config),
     descriptors: parts.areDescriptorsShort,
     workers_stuck: workers.stuck > 0,
     encoders_stuck: hub.shards.some(shard => shard.watch.isStuck),

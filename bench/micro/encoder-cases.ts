@@ -7,7 +7,7 @@ import { FrameEncoder, newOrigin } from '../../src/encoder/frame-encoder.js';
 import { QuotesSource } from '../../src/encoder/quotes-source.js';
 import { MESSAGE_BYTES_DEFAULT } from '../../src/protocol/content-limits.js';
 import { type Format, REALTIME } from '../../src/protocol/view-options.js';
-import { laneOf } from '../../src/threads/lanes.js';
+import { FIX_VARIANT, laneOf, laneWith } from '../../src/threads/lanes.js';
 import { createDoorbells, createRing, FrameKind, RingReader, RingWriter } from '../../src/threads/ring.js';
 import type { MicroCase } from './micro-case.js';
 
@@ -45,10 +45,10 @@ function quotesTarget(format: Format): Target {
   return { data: (value, at) => void source.data(value as Record<string, unknown>, at, false) };
 }
 
-function booksTarget(format: Format): Target {
+function booksTarget(lane: number): Target {
   const source = new BooksSource(1, BOOK_SYMBOL, newEncoder(), () => undefined);
   source.beginEpoch('b6a02026');
-  source.want(laneOf(REALTIME, DEPTH_100, format, false), 0);
+  source.want(lane, 0);
   return { data: (value, at) => void source.data(value as Record<string, unknown>, at, false) };
 }
 
@@ -75,8 +75,11 @@ const BOOK_DELTAS = ['2.5', '2.6'].map(size => ({
   asks: [],
 }));
 
-function bookTarget(format: Format): Target {
-  const target = booksTarget(format);
+function bookTarget(format: Format | 'fix'): Target {
+  const isFix = format === 'fix';
+  const target = booksTarget(
+    isFix ? laneWith(REALTIME, DEPTH_100, FIX_VARIANT) : laneOf(REALTIME, DEPTH_100, format, false),
+  );
   const asks = Array.from({ length: LEVELS }, (_, i) => [(50_001 + i).toFixed(2), '1.0']);
   const snapshot = { symbol: BOOK_SYMBOL, bids: asLevels('1.0'), asks, snapshot: true };
   target.data(snapshot, { seq: 0, tsEventMicros: 0, hubMicros: 0, bytes: 0 });
@@ -145,6 +148,11 @@ export function encoderCases(): MicroCase[] {
     },
     { name: 'quote alone, diff + encode JSON', run: feeding(quotesTarget('json'), QUOTES), reference: compareOne },
     { name: 'book, diff + encode JSON', run: feeding(bookTarget('json'), BOOK_DELTAS), reference: compareBooks },
+    {
+      name: 'book, diff + encode FIX',
+      run: feeding(bookTarget('fix'), BOOK_DELTAS),
+      reference: feeding(bookTarget('msgpack'), BOOK_DELTAS),
+    },
     { name: 'decode JSON', run: decoding(json), reference: () => void JSON.parse(text) },
     { name: 'decode MessagePack', run: decoding(msgpack), reference: () => void JSON.parse(text) },
     { name: 'ring hand-off, 32 frames', run: handingOff(), reference: () => void structuredClone(batch) },

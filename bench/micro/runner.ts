@@ -2,6 +2,7 @@
 import { Bench } from 'tinybench';
 import { serve } from '../harness/channel.js';
 import { encoderCases } from './encoder-cases.js';
+import { fixCases } from './fix-cases.js';
 import { gatewayCases } from './gateway-cases.js';
 import type { MicroCase } from './micro-case.js';
 
@@ -19,7 +20,7 @@ type Measure = Extract<MicroCommand, { type: 'measure' }>;
 /** Reading the clock takes as long as a short operation, so a sample is several of them. */
 const OPERATIONS_A_SAMPLE = 10;
 
-const cases = [...encoderCases(), ...(await gatewayCases())];
+const cases = [...encoderCases(), ...fixCases(), ...(await gatewayCases())];
 
 serve<MicroCommand, MicroAnswer>(async command => {
   if (command.type === 'list') return { type: 'listed', names: cases.map(({ name }) => name) };

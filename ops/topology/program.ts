@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { SETTINGS } from '../../src/config/settings-table.js';
 
 const READY_MS_MAX = 60_000;
 const READY_POLL_MS = 50;
@@ -68,7 +69,7 @@ export class Program {
     // Its own process group: Ctrl-C at the terminal is for the topology, which then ends its programs in order.
     const child = spawn(command, args, {
       stdio: ['ignore', log, log],
-      env: { ...process.env, ...env },
+      env: { ...withoutSettings(process.env), ...env },
       detached: true,
     });
     closeSync(log);
@@ -124,4 +125,9 @@ export class Program {
   #logEnd(): string {
     return readFileSync(this.options.logFile, 'utf8').trimEnd().split('\n').slice(-LOG_LINES_SHOWN).join('\n');
   }
+}
+
+/** The topology chooses every setting: an ADMIN_TOKEN of the shell, for another gateway, would keep Prometheus out. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !SETTINGS.has(name)));
 }

@@ -1,6 +1,7 @@
 /** What a second terminal needs: variables and functions by which the commands of ../runbook.md work with the topology. */
 import { fileURLToPath } from 'node:url';
 import { mintToken } from '../../src/auth/token.js';
+import { SETTINGS } from '../../src/config/settings-table.js';
 import { STREAMS } from '../../src/protocol/topics.js';
 import type { Deployment } from './deployment.js';
 
@@ -26,11 +27,14 @@ export async function shellEnvironment(deployment: Deployment, directory: string
   };
   const cases = Object.entries(adminUrls).map(([name, url]) => `    ${name}) MILLRACE_ADMIN_URL=${url} ;;`);
   return `# Of one run of the topology: source it.
+# Settings of another gateway, such as its ADMIN_TOKEN, are of no use here.
+unset ${[...SETTINGS.keys()].join(' ')}
 ${Object.entries(variables)
   .map(([name, value]) => `export ${name}=${quoted(value)}`)
   .join('\n')}
 millrace() { ${quoted(process.execPath)} ${quoted(PROGRAM)} "$@"; }
 logs() { cat ${quoted(directory)}/logs/"$GATEWAY".log; }
+gateway() { echo "type this where the topology runs, for restart stop and then start: $1 $GATEWAY"; }
 
 # use <gateway>: what the commands below are about.
 use() {

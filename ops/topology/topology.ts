@@ -260,10 +260,9 @@ export class Topology {
 async function gatewayState(adminUrl: string): Promise<string> {
   try {
     const ready = (await fetch(`${adminUrl}/readyz`)).ok ? 'ready' : 'not ready';
-    const metrics = await (await fetch(`${adminUrl}/metrics`)).text();
-    const series = [...metrics.matchAll(/^millrace_connections_open(?:\{[^}]*\})? (\d+)$/gm)];
-    const connections = series.reduce((sum, [, count]) => sum + Number(count), 0);
-    return `, admin ${adminUrl}, ${ready}, ${series.length === 0 ? 'an unknown number of' : connections} clients`;
+    const stats = await (await fetch(`${adminUrl}/api/v1/stats`)).json();
+    const { open } = (stats as { readonly connections: { readonly open: number } }).connections;
+    return `, admin ${adminUrl}, ${ready}, ${open} client${open === 1 ? '' : 's'}`;
   } catch {
     return `, admin ${adminUrl} does not answer`;
   }

@@ -19,6 +19,8 @@ type Access =
   | { readonly ok: false; readonly why: 'unauthorized' | 'forbidden' | 'bad_operator' }
   | { readonly ok: false; readonly why: 'rate_limited'; readonly retryAfterSeconds: number };
 
+type Asked = Pick<IncomingMessage, 'headers' | 'socket'>;
+
 interface AdminAccessOptions {
   /** In force: a reload may bring another token or other keys. */
   readonly config: () => Pick<Config, 'adminToken' | 'adminRole' | 'adminReadRole' | 'auth'>;
@@ -42,14 +44,17 @@ export class AdminAccess {
     this.#limiter = new AttemptLimiter({ nowMs: () => performance.now(), onWrong: options.onWrong });
   }
 
-  async of({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): Promise<Access> {
+  async of(request: Asked): Promise<Access> {
+    const operator = request.headers['x-operator']?.toString();
+    const access = await this.#check(request, operator);
+    // Strangers learn nothing from it.
+    const isBad = operator !== undefined && !OPERATOR.test(operator);
+    return access.ok && isBad ? { ok: false, why: 'bad_operator' } : access;
+  }
+
+  async #check({ headers: { authorization }, socket }: Asked, operator: string | undefined): Promise<Access> {
     const { adminToken } = this.#options.config();
-    const operator = headers['x-operator'];
-    if (operator !== undefined && (typeof operator !== 'string' || !OPERATOR.test(operator))) {
-      return { ok: false, why: 'bad_operator' };
-    }
     if (!this.#isProtected) return accepted('admin', operator ?? 'local');
-    const { authorization } = headers;
     if (authorization === undefined) return { ok: false, why: 'unauthorized' };
     // Accept the right one even from a limited address, which may be a proxy: neither 32 bytes nor a signature can be
     // guessed at any rate.

@@ -21,7 +21,7 @@ import { change, type Route, read } from './route.js';
 const TEXT_LENGTH_MAX = 1_024;
 /** A user's connections in one answer. */
 const OF_USER_MAX = 100;
-const ENDPOINTS = ['general', 'quotes', 'trades', 'markets', 'orders', 'analytics'] as const;
+const ENDPOINTS = ['general', 'quotes', 'trades', 'markets', 'orders', 'analytics', 'fix'] as const;
 
 const text = z.string().max(TEXT_LENGTH_MAX);
 const oneOf = <const V extends string>(values: readonly [V, ...V[]]) =>
@@ -32,7 +32,7 @@ const query = z.strictObject({
   user: text.optional(),
   address: text.optional(),
   tier: oneOf(TIERS).optional(),
-  format: oneOf(FORMATS).optional(),
+  format: oneOf([...FORMATS, 'fix']).optional(),
   topic: text.optional(),
   endpoint: oneOf(ENDPOINTS).optional(),
   condition: oneOf(CONNECTION_CONDITIONS).optional(),

@@ -3,7 +3,8 @@ import { z } from 'zod';
 
 const LIMIT_MAX = 1_000;
 const LIMIT_DEFAULT = 100;
-const CURSOR_LENGTH_MAX = 1_024;
+/** A topic may be named after a user of 512 bytes, each of which JSON may write as six characters, and base64 as eight. */
+const CURSOR_LENGTH_MAX = 4_608;
 
 export const limit = z
   .string()

@@ -15,6 +15,10 @@ const LISTEN_RETRY_MS = 50;
 const REQUEST_MS_MAX = 10_000;
 const HEAD_MS_MAX = 5_000;
 const TIMES_CHECK_MS = 1_000;
+/** A connection on which nothing moves for this long ends: its client does not read. Every answer is ready sooner. */
+const STILL_MS_MAX = 15_000;
+/** Requests of one connection that wait for their answers. Answers to more would fill the memory unread. */
+const PIPELINED_MAX = 16;
 /** Connections at once: dashboards, scrapers and scripts need a few each. */
 const CONNECTIONS_MAX = 1_024;
 const TIMES = {
@@ -40,26 +44,30 @@ interface AdminOptions {
   /** A change was asked for by someone who may only read. */
   readonly onForbidden: (route: Route, caller: Caller) => void;
   readonly onFault: (what: string, cause: unknown) => void;
+  /** After which a connection ends on which nothing moves. */
+  readonly stillMsMax?: number;
 }
 
 export class AdminServer {
   readonly #options: AdminOptions;
   readonly #server: Server;
-  /** All open sockets. Node forgets those that leave HTTP, and would wait for them at the end. */
-  readonly #sockets = new Set<Socket>();
+  /** All open sockets, and how many requests of each wait. Node forgets those that leave HTTP, and would wait for them at the end. */
+  readonly #sockets = new Map<Socket, number>();
 
   constructor(options: AdminOptions) {
     this.#options = options;
     // Without a listener for `upgrade`, Node answers a request that offers one like any other, body included.
     this.#server = createServer(TIMES, (request, response) => {
+      if (!this.#begin(request, response)) return;
       this.#handle(request).then(
         answer => this.#write(response, answer),
         (cause: unknown) => this.#failed(response, cause),
       );
     });
+    this.#server.timeout = options.stillMsMax ?? STILL_MS_MAX;
     this.#server.maxConnections = CONNECTIONS_MAX;
     this.#server.on('connection', socket => {
-      this.#sockets.add(socket);
+      this.#sockets.set(socket, 0);
       socket.once('close', () => this.#sockets.delete(socket));
     });
     this.#server.on('error', cause => {
@@ -103,8 +111,23 @@ export class AdminServer {
   /** Stops listening and ends all connections; safe to call twice. */
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
     await closed;
+  }
+
+  /** Counts a request until it is answered; false: its client asks more than it reads, and its connection ends. */
+  #begin({ socket }: IncomingMessage, response: ServerResponse): boolean {
+    const waiting = (this.#sockets.get(socket) ?? 0) + 1;
+    if (waiting > PIPELINED_MAX) {
+      socket.destroy();
+      return false;
+    }
+    this.#sockets.set(socket, waiting);
+    response.once('close', () => {
+      const now = this.#sockets.get(socket);
+      if (now !== undefined) this.#sockets.set(socket, now - 1);
+    });
+    return true;
   }
 
   #write(response: ServerResponse, answer: Answer): void {

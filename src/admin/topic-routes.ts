@@ -151,21 +151,21 @@ function valueIn(
   counts: ReadonlyMap<number, number>,
 ): number {
   if (sort === 'subscribers') return countOf(counts, subject, stream);
-  return sort === 'rate' ? (rates.of(subject) ?? 0) : 0;
+  return sort === 'rate' ? (rates.of(subject).rate ?? 0) : 0;
 }
 
 function rowOf({ rates, parts }: ApiParts, subject: Subject, stream: Stream, counts: ReadonlyMap<number, number>) {
   const stale = parts().hub.holds.reasonOf(subject) ?? null;
-  const { seenOrder, seenAtMs, symbol } = subject;
-  const isSeen = seenOrder > 0;
+  const { symbol } = subject;
+  const { rate, seenAtMs } = rates.of(subject);
   return {
     topic: topicOf(stream, symbol),
     stream,
     name: symbol,
     subscribers: countOf(counts, subject, stream),
-    rate: rates.of(subject),
-    state: stale !== null ? 'stale' : isSeen ? 'live' : 'silent',
+    rate,
+    state: stale !== null ? 'stale' : seenAtMs === null ? 'silent' : 'live',
     stale,
-    last_message_ms: isSeen ? Math.max(0, Math.round(performance.now() - seenAtMs)) : null,
+    last_message_ms: seenAtMs === null ? null : Math.max(0, Math.round(performance.now() - seenAtMs)),
   };
 }

@@ -1,9 +1,10 @@
 /** Asks a gateway's admin port, for `millrace admin`. */
-import { userInfo } from 'node:os';
 import { readConfig } from '../config/environment.js';
 import { withFiles } from '../config/settings-files.js';
+import { withoutSecrets } from '../config/url-text.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { adminAddress } from './takeover.js';
+import { userName } from './user-name.js';
 
 const ANSWER_MAX_MS = 10_000;
 /** As the admin port accepts it. */
@@ -55,7 +56,7 @@ export class AdminPort {
   }
 
   #headers(method: string): Record<string, string> {
-    const { username } = userInfo();
+    const username = userName();
     return {
       ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
       ...(method === 'GET' ? {} : { 'content-type': 'application/json' }),
@@ -76,9 +77,12 @@ function ownAddress(host: string | undefined, port: string | undefined): string 
 }
 
 function checked(url: string): string {
-  const protocol = URL.canParse(url) ? new URL(url).protocol : '';
+  const { protocol = '', username = '', password = '' } = URL.canParse(url) ? new URL(url) : {};
+  const shown = withoutSecrets(url);
   if (protocol !== 'http:' && protocol !== 'https:')
-    throw new CommandFailure(`${url}: must be a URL such as http://127.0.0.1:9090`);
+    throw new CommandFailure(`${shown}: must be a URL such as http://127.0.0.1:9090`);
+  if (username !== '' || password !== '')
+    throw new CommandFailure(`${shown}: a URL with a password cannot be asked; set ADMIN_TOKEN`);
   return url.replace(/\/+$/, '');
 }
 

@@ -29,10 +29,16 @@ const columnsOf = (titles: Readonly<Record<string, string>>): Column<Cells>[] =>
 function flat(value: object, path = ''): (readonly [string, Cell])[] {
   return Object.entries(value).flatMap(([name, member]): (readonly [string, Cell])[] => {
     const at = path === '' ? name : `${path}.${name}`;
-    if (Array.isArray(member)) return [[at, member.map(String).join(', ') || null]];
+    if (Array.isArray(member)) return flatList(member, at);
     if (typeof member === 'object' && member !== null) return flat(member, at);
     return [[at, member as Cell]];
   });
+}
+
+/** Texts share a line; objects have one for each member, under their number from 0. */
+function flatList(list: readonly unknown[], at: string): (readonly [string, Cell])[] {
+  if (!list.some(one => typeof one === 'object')) return [[at, list.join(', ') || null]];
+  return list.flatMap((one, place) => flat(Object(one), `${at}.${place}`));
 }
 
 export const statsLines = (stats: object): string[] => pairLines(flat(stats));
@@ -153,7 +159,7 @@ export const drainedLines = ({
 }: {
   readonly already: boolean;
   readonly connections: number;
-}): string[] => [already ? 'it drains already' : `draining ${connections} connections; /readyz says so`];
+}): string[] => [already ? 'it drains already' : `draining ${countOf(connections)}; /readyz says so`];
 
 export const logLevelLines = ({
   level,
@@ -164,6 +170,8 @@ export const logLevelLines = ({
 }): string[] => [level === configured ? level : `${level} (LOG_LEVEL is ${configured})`];
 
 export const broadcastLines = (answer: Silent & { readonly sent: number; readonly skipped: number }): string[] => [
-  `sent to ${answer.sent} connections${answer.skipped === 0 ? '' : `; ${answer.skipped} do not keep up and were left out`}`,
+  `sent to ${countOf(answer.sent)}${answer.skipped === 0 ? '' : `; ${answer.skipped} do not keep up and were left out`}`,
   ...silentLines(answer),
 ];
+
+const countOf = (connections: number): string => `${connections} connection${connections === 1 ? '' : 's'}`;

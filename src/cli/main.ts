@@ -10,6 +10,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['serve', async () => (await import('./serve.js')).serveCommand()],
   ['check', async () => (await import('./check.js')).checkCommand()],
   ['tail', async () => (await import('./tail.js')).tailCommand()],
+  ['fix-client', async () => (await import('./fix-client.js')).fixClientCommand()],
+  ['fix-log', async () => (await import('./fix-log.js')).fixLogCommand()],
   ['publish', async () => (await import('./publish.js')).publishCommand()],
   ['token', async () => (await import('./token.js')).tokenCommand()],
   ['api-key', async () => (await import('./api-key.js')).apiKeyCommand()],

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { Command } from 'commander';
 import { createInbox, type NatsConnection } from 'nats';
 import { type Revocation, revocationOf } from '../auth/revocation-text.js';
@@ -9,6 +8,7 @@ import { openBucket, REQUEST_TIMEOUT_MS, writeEntry } from '../revocation/bucket
 import { CommandFailure, reasonOf } from './failure.js';
 import { bucketOption, connectOnce, natsConfig, natsOption, noteRefusals } from './nats-connection.js';
 import { note, say } from './output.js';
+import { userName } from './user-name.js';
 
 /** Reachable gateways answer within two seconds, stored or not. */
 const ANSWERS_MS = 3_000;
@@ -156,13 +156,4 @@ function lineOf({ gateway = '?', ok, stored, error }: Answer): string {
   return ok === true
     ? `${gateway} revoked it, kept in ${stored ?? '?'}`
     : `${gateway} did not revoke it: ${error ?? '?'}`;
-}
-
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // The system has no name for this user.
-    return '';
-  }
 }

@@ -4,9 +4,10 @@
  * contacts a server, and never takes a configured port.
  */
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/environment.js';
 import { checkFiles } from '../config/secret-files.js';
@@ -38,7 +39,8 @@ export async function startFindings(config: Config, nowMs: number = Date.now()):
     () => checkKey(config),
     async () => (await import('../auth/policy.js')).openPolicy(auth.policyFile),
     () => checkApiKeys(auth.apiKeysFile),
-    () => checkRevocationsFile(config.revocations.file),
+    () => checkWritable('REVOCATIONS_FILE', config.revocations.file),
+    () => checkFix(config),
     ...(feed === 'replay' ? [() => checkReadable('REPLAY_FILE', replay.file)] : []),
     ...(feed === 'nats'
       ? [
@@ -90,15 +92,15 @@ async function checkReadable(variable: string, file: string | undefined): Promis
   if (file !== undefined) await checkAccess(variable, file, file, constants.R_OK, 'read');
 }
 
-/** A missing file is fine: the gateway creates it. */
-async function checkRevocationsFile(file: string | undefined): Promise<void> {
+/** A missing file or folder is fine: the gateway creates it. */
+async function checkWritable(variable: string, file: string | undefined): Promise<void> {
   if (file === undefined) return;
   const isThere = await access(file).then(
     () => true,
     () => false,
   );
-  if (isThere) await checkAccess('REVOCATIONS_FILE', file, file, constants.R_OK | constants.W_OK, 'read and written');
-  else await checkAccess('REVOCATIONS_FILE', file, dirname(file), constants.W_OK, 'created');
+  if (isThere) await checkAccess(variable, file, file, constants.R_OK | constants.W_OK, 'read and written');
+  else await checkAccess(variable, file, dirname(file), constants.W_OK, 'created');
 }
 
 async function checkAccess(variable: string, file: string, path: string, mode: number, what: string): Promise<void> {
@@ -107,6 +109,18 @@ async function checkAccess(variable: string, file: string, path: string, mode: n
   } catch (cause) {
     const message = `${variable}=${JSON.stringify(file)}: cannot be ${what} (${reasonOf(cause)})`;
     throw new ConfigError(message, { cause });
+  }
+}
+
+async function checkFix({ fix }: Config): Promise<void> {
+  const { tls, store } = fix ?? {};
+  if (store !== undefined && 'folder' in store) await checkWritable('FIX_STORE', store.folder);
+  if (tls === undefined) return;
+  try {
+    createSecureContext({ cert: await readFile(tls.certFile), key: await readFile(tls.keyFile) });
+  } catch (cause) {
+    const files = `FIX_TLS_CERT=${JSON.stringify(tls.certFile)}, FIX_TLS_KEY=${JSON.stringify(tls.keyFile)}`;
+    throw new ConfigError(`${files}: cannot be used (${reasonOf(cause)})`, { cause });
   }
 }
 

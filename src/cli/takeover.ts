@@ -38,7 +38,10 @@ export async function findPredecessor(config: Config): Promise<FoundPredecessor 
     if (code === 'ECONNREFUSED') return undefined;
     throw new CommandFailure(`--takeover: ${who} does not answer (${reasonOf(cause)})`, { cause });
   }
-  if (response.status === 401) throw new CommandFailure(`--takeover: ${who} has another ADMIN_TOKEN`);
+  if (response.status === 401) {
+    const why = adminToken === undefined ? 'asks for ADMIN_TOKEN, which is not set here' : 'has another ADMIN_TOKEN';
+    throw new CommandFailure(`--takeover: ${who} ${why}`);
+  }
   const stats = (await response.json().catch(() => undefined)) as Readonly<Record<string, unknown>> | undefined;
   const { pid, node, port } = stats ?? {};
   if (typeof pid !== 'number' || !Number.isInteger(pid) || pid <= 1 || typeof node !== 'string') {

@@ -37,6 +37,8 @@ export async function welcome(gateway: Gateway, config: Config, secret: string |
     line('dashboard', `${gateway.adminUrl}/dashboard`),
     line('admin', `${gateway.adminUrl}/metrics`),
   ];
+  const { fixAddress } = gateway;
+  if (fixAddress !== undefined) lines.push(line('fix', `${fixAddress}, TargetCompID ${config.fix?.compId}`));
   if (secret === undefined) {
     lines.push(line('clients', `${gateway.url}/ws/quotes?symbols=…&${credentialLines(config).join('\n')}`), '');
     return `${lines.join('\n')}\n`;

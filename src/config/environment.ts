@@ -22,12 +22,14 @@ import {
 } from './variables/auth.js';
 import { type ClientsConfig, type ClientVariables, clientProblems, clientsConfig } from './variables/clients.js';
 import { type FeedConfig, type FeedVariables, feedConfig, feedProblems } from './variables/feed.js';
+import { type FixConfig, type FixVariables, fixConfig, fixProblems } from './variables/fix.js';
 import { ANY_ADDRESS, type ProcessVariables, processConfig, processProblems } from './variables/process.js';
 import { type TracingConfig, type TracingVariables, tracingConfig } from './variables/tracing.js';
 
 export { type Environment, givenText } from './given-text.js';
 export type { NatsConfig, ReplayConfig, SimulatorConfig } from './sources.js';
 export type { AuthConfig } from './variables/auth.js';
+export type { FixConfig } from './variables/fix.js';
 
 export interface Config extends Readonly<ReturnType<typeof processConfig>>, FeedConfig, ClientsConfig {
   /** Address that clients connect to. */
@@ -38,6 +40,8 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
   /** Whether clients may connect without a credential. */
   readonly anonymous: boolean;
   readonly revocations: RevocationsConfig;
+  /** Undefined: there is no FIX. */
+  readonly fix: FixConfig | undefined;
   /** Undefined: nothing is traced. */
   readonly tracing: TracingConfig | undefined;
   /** Files that settings are read from, by variable: others must not be able to read them. */
@@ -47,7 +51,7 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
 /** Where a gateway listens that lets in everybody who sees its output. */
 const LOOPBACK = '127.0.0.1';
 
-type Variables = ProcessVariables & FeedVariables & AuthVariables & ClientVariables & TracingVariables;
+type Variables = ProcessVariables & FeedVariables & AuthVariables & ClientVariables & FixVariables & TracingVariables;
 
 /**
  * Reads the configuration from `env` (an empty value counts as unset).
@@ -74,6 +78,7 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     ...feedProblems(v),
     ...authProblems(v, feed.feed),
     ...clientProblems(v, isGiven),
+    ...fixProblems(v, isGiven),
   ];
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
   const auth = authConfig(v);
@@ -86,6 +91,7 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     hasOwnKey: makesOwnKey(auth),
     anonymous: allowsAnonymous(v),
     revocations: revocationsConfig(v),
+    fix: fixConfig(v),
     tracing: tracingConfig(v, v.NODE_NAME),
     settingsFiles: files,
   });

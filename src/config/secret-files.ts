@@ -20,12 +20,13 @@ type NamedFiles = Readonly<Record<string, string | undefined>>;
 
 /** @throws {ConfigError} naming every configured file whose mode gives others too much access. */
 export async function checkFiles(config: Config): Promise<void> {
-  const { tls, auth, nats } = config;
+  const { tls, auth, nats, fix } = config;
   const { SETTINGS_FILE: settings, ...secretFiles } = config.settingsFiles;
   const isSecret = settings !== undefined && holdsSecrets(settings);
   await checkModes(
     {
       TLS_KEY: tls?.keyFile,
+      FIX_TLS_KEY: fix?.tls?.keyFile,
       ...natsSecrets(nats),
       ...secretFiles,
       SETTINGS_FILE: isSecret ? settings : undefined,
@@ -33,6 +34,7 @@ export async function checkFiles(config: Config): Promise<void> {
     {
       SETTINGS_FILE: isSecret ? undefined : settings,
       TLS_CERT: tls?.certFile,
+      FIX_TLS_CERT: fix?.tls?.certFile,
       TLS_CLIENT_CA: tls?.clientCaFile,
       AUTH_JWKS_FILE: auth.jwksFile,
       AUTH_API_KEYS_FILE: auth.apiKeysFile,

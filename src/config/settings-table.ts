@@ -4,13 +4,21 @@ import { file } from './values.js';
 import { authGroups } from './variables/auth.js';
 import { clientGroups } from './variables/clients.js';
 import { feedGroups } from './variables/feed.js';
+import { fixGroups } from './variables/fix.js';
 import { processGroups } from './variables/process.js';
 import { tracing } from './variables/tracing.js';
 
 /** The variable that names the file of a secret. */
 export const secretFileName = (secret: string) => `${secret}_FILE`;
 
-const DECLARED: readonly SettingGroup[] = [...processGroups, ...feedGroups, ...authGroups, ...clientGroups, tracing];
+const DECLARED: readonly SettingGroup[] = [
+  ...processGroups,
+  ...feedGroups,
+  ...authGroups,
+  ...clientGroups,
+  ...fixGroups,
+  tracing,
+];
 
 /** Secrets that may stand in a file, which `withFiles` reads. Files that are declared are read by whoever needs them. */
 export const SECRETS_IN_FILES: ReadonlySet<string> = new Set(

@@ -7,22 +7,16 @@ import { timeText } from '../protocol/time-text.js';
 import { topicOf } from '../protocol/topics.js';
 import { timeOfDayAt } from '../protocol/wall-clock.js';
 import { levelsOfDetail } from '../threads/lanes.js';
-import { BookChecksum, BookSide, diffLevels, Level, type LevelChange } from './book.js';
+import { BookChecksum, BookSide, Level } from './book.js';
 import { BookLevels } from './book-levels.js';
+import { BookMessage, type BookView, changesOf } from './book-message.js';
 import type { PlainObject } from './decode.js';
 import { DepthPatch } from './depth-patch.js';
 import { flagOf } from './flag.js';
-import { BuiltMessage, type FrameEncoder, type FrameOrigin, type Message } from './frame-encoder.js';
+import type { Encodable, FrameEncoder, FrameOrigin, Message } from './frame-encoder.js';
 import { PatchHead } from './patch-head.js';
 import type { DataOutcome, MessageTimes, Rebuild } from './source.js';
 import { type MarkDue, StateSource } from './state-source.js';
-
-/** The best levels of both sides, best first. */
-interface BookView {
-  readonly bids: readonly Level[];
-  readonly asks: readonly Level[];
-  readonly timestamp: string;
-}
 
 const BEST = 0;
 /** An operation takes about 2.5 times the bytes of a level: beyond this share, sending both sides whole is shorter. */
@@ -125,25 +119,30 @@ export class BooksSource extends StateSource<BookView> {
   protected override delta(detail: number, from: BookView, to: BookView, prevSeq: number, at: FrameOrigin) {
     if (detail === BEST) {
       if (sameLevel(from.bids[0], to.bids[0]) && sameLevel(from.asks[0], to.asks[0])) return undefined;
-      return new BuiltMessage(this.#bestLevel(to, prevSeq, at, false));
+      return this.#message(this.#bestLevel(to, prevSeq, at, false), from, to, undefined);
     }
-    const changes: LevelChange[] = [];
-    diffLevels('bids', from.bids, to.bids, changes);
-    diffLevels('asks', from.asks, to.asks, changes);
+    const changes = changesOf(from, to);
     if (changes.length === 0) return undefined;
-    const isLong = changes.length > (to.bids.length + to.asks.length) * OPERATIONS_PER_LEVEL_MAX;
-    if (isLong) return new BuiltMessage(this.#depth(to, prevSeq, at, wholeSides('replace', to), false));
     const checksum = this.#checksum.of(to.asks, to.bids);
-    return new DepthPatch({ head: this.#headNow(), prevSeq, seq: at.seq, changes, checksum });
+    const isLong = changes.length > (to.bids.length + to.asks.length) * OPERATIONS_PER_LEVEL_MAX;
+    if (!isLong) return new DepthPatch({ head: this.#headNow(), prevSeq, seq: at.seq, changes, checksum });
+    const message = this.#depth(prevSeq, at, wholeSides('replace', to), false, checksum);
+    return this.#message(message, from, to, checksum);
   }
 
-  protected override whole(detail: number, view: BookView, prevSeq: number, at: FrameOrigin): Message {
-    if (detail === BEST) return this.#bestLevel(view, prevSeq, at, true);
-    return this.#depth(view, prevSeq, at, wholeSides('add', view), true);
+  protected override whole(detail: number, view: BookView, prevSeq: number, at: FrameOrigin): Encodable {
+    if (detail === BEST) return this.#message(this.#bestLevel(view, prevSeq, at, true), undefined, view, undefined);
+    const checksum = this.#checksum.of(view.asks, view.bids);
+    const message = this.#depth(prevSeq, at, wholeSides('add', view), true, checksum);
+    return this.#message(message, undefined, view, checksum);
   }
 
-  protected override part(detail: number, view: BookView, at: FrameOrigin): Message {
+  protected override part(detail: number, view: BookView, at: FrameOrigin): Encodable {
     return this.whole(detail, view, at.seq, at);
+  }
+
+  #message(message: Message, from: BookView | undefined, to: BookView, checksum: number | undefined): Encodable {
+    return new BookMessage(message, { names: this.#headNow().fixNames, from, to, checksum });
   }
 
   protected override topic(detail: number): string {
@@ -186,7 +185,13 @@ export class BooksSource extends StateSource<BookView> {
     };
   }
 
-  #depth(view: BookView, prevSeq: number, at: FrameOrigin, operations: readonly unknown[], snapshot: boolean): Message {
+  #depth(
+    prevSeq: number,
+    at: FrameOrigin,
+    operations: readonly unknown[],
+    snapshot: boolean,
+    checksum: number,
+  ): Message {
     return {
       type: 'depth_patch',
       ...(snapshot ? { snapshot: true } : undefined),
@@ -195,7 +200,7 @@ export class BooksSource extends StateSource<BookView> {
       prev_seq: prevSeq,
       seq: at.seq,
       operations,
-      checksum: this.#checksum.of(view.asks, view.bids),
+      checksum,
     };
   }
 }

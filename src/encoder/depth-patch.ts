@@ -5,6 +5,8 @@
 import { Known } from '../protocol/byte-writer.js';
 import { type MsgpackWriter, packedTexts } from '../protocol/msgpack-writer.js';
 import type { LevelChange } from './book.js';
+import { writeLevelChanges } from './fix-message.js';
+import type { FixWriter } from './fix-writer.js';
 import type { Encodable, Stamps } from './frame-encoder.js';
 import type { JsonWriter } from './json-writer.js';
 import { MSGPACK_OPERATION, MSGPACK_VALUE, type PatchHead } from './patch-head.js';
@@ -72,6 +74,12 @@ export class DepthPatch implements Encodable {
     out.copy(MSGPACK_CHECKSUM);
     out.number(checksum);
     stamps?.msgpack(out);
+  }
+
+  fix(out: FixWriter): void {
+    const { head, changes, checksum } = this.#change;
+    writeLevelChanges(out, head.fixNames, changes);
+    out.checksum(checksum);
   }
 }
 

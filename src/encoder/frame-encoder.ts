@@ -9,9 +9,11 @@ import type { ByteWriter } from '../protocol/byte-writer.js';
 import { stringifyExact } from '../protocol/exact-json.js';
 import { MsgpackWriter } from '../protocol/msgpack-writer.js';
 import { REALTIME } from '../protocol/view-options.js';
-import { laneWith, VARIANTS } from '../threads/lanes.js';
+import { FIX_VARIANT, FRAME_VARIANTS, laneWith } from '../threads/lanes.js';
 import { epochTagOf, FrameKind, type RingWriter } from '../threads/ring.js';
 import { TS_SENT_PLACEHOLDER } from '../threads/stamp.js';
+import { writeFixMessage } from './fix-message.js';
+import { FixWriter } from './fix-writer.js';
 import { FrameTraces } from './frame-traces.js';
 import { JsonWriter } from './json-writer.js';
 import type { VariantMasks } from './variant-masks.js';
@@ -26,6 +28,7 @@ export interface Encodable {
   json(out: JsonWriter): void;
   /** `stamps` are the last members of a stamped message. */
   msgpack(out: MsgpackWriter, stamps: Stamps | undefined): void;
+  fix(out: FixWriter): void;
 }
 
 /** `ts_event`, if the publisher sent it, and the placeholder of `ts_sent`. */
@@ -78,6 +81,10 @@ export class BuiltMessage implements Encodable {
 
   msgpack(out: MsgpackWriter, stamps: Stamps | undefined): void {
     out.value(stamps === undefined ? this.#message : stamps.addedTo(this.#message));
+  }
+
+  fix(out: FixWriter): void {
+    writeFixMessage(out, this.#message);
   }
 }
 
@@ -133,6 +140,7 @@ export class FrameEncoder {
   readonly traces: FrameTraces;
   readonly #json = new JsonWriter();
   readonly #msgpack = new MsgpackWriter();
+  readonly #fix = new FixWriter();
   /** Frames written since the start. */
   frames = 0;
   /** Bytes of their payloads. */
@@ -172,7 +180,7 @@ export class FrameEncoder {
   ): void {
     const stamps = isFrame && ((masks[2] ?? 0) | (masks[3] ?? 0)) !== 0 ? new Stamps(origin.tsEventMicros) : undefined;
     let jsonEnd = 0;
-    for (let variant = 0; variant < VARIANTS; variant++) {
+    for (let variant = 0; variant < FRAME_VARIANTS; variant++) {
       const workers = masks[variant] ?? 0;
       if (workers === 0) continue;
       const lane = laneWith(rateClass, detail, variant);
@@ -194,6 +202,12 @@ export class FrameEncoder {
         this.#write(kind, lane, workers, origin, this.#msgpack);
       }
     }
+    const fixWorkers = masks[FIX_VARIANT] ?? 0;
+    if (fixWorkers === 0) return;
+    this.#fix.begin();
+    message.fix(this.#fix);
+    this.#fix.end();
+    this.#write(kind, laneWith(rateClass, detail, FIX_VARIANT), fixWorkers, origin, this.#fix);
   }
 
   /**
@@ -224,7 +238,7 @@ export class FrameEncoder {
     origin: FrameOrigin,
     contentOf: (stamped: (message: Message, tsEventMicros: number) => Message) => unknown,
   ): void {
-    for (let variant = 0; variant < VARIANTS; variant++) {
+    for (let variant = 0; variant < FRAME_VARIANTS; variant++) {
       const workers = masks[variant] ?? 0;
       if (workers === 0) continue;
       const content = contentOf((message, tsEventMicros) => {

@@ -1,6 +1,7 @@
 /** What quote and book patches share: how they begin, and how MessagePack encodes an operation. */
 import { Known } from '../protocol/byte-writer.js';
 import { type MsgpackWriter, packedTexts } from '../protocol/msgpack-writer.js';
+import { FixNames } from './fix-message.js';
 import type { JsonWriter } from './json-writer.js';
 
 /** `type`, `symbol`, `epoch`, `prev_seq`, `seq`, `operations`. */
@@ -26,6 +27,7 @@ export class PatchHead {
   #json: Known | undefined;
   /** The same without the map's header. */
   #msgpack: Known | undefined;
+  #fixNames: FixNames | undefined;
 
   constructor(
     type: string,
@@ -34,6 +36,12 @@ export class PatchHead {
   ) {
     this.#type = type;
     this.#symbol = symbol;
+  }
+
+  /** The beginnings of the symbol's entries in FIX. */
+  get fixNames(): FixNames {
+    this.#fixNames ??= new FixNames(this.#symbol);
+    return this.#fixNames;
   }
 
   json(out: JsonWriter, prevSeq: number, seq: number): void {

@@ -7,6 +7,8 @@ import { Known } from '../protocol/byte-writer.js';
 import { stringifyExact } from '../protocol/exact-json.js';
 import { type MsgpackWriter, packedTexts } from '../protocol/msgpack-writer.js';
 import { pointerToken } from '../protocol/topics.js';
+import { StatisticsWriter } from './fix-message.js';
+import type { FixWriter } from './fix-writer.js';
 import type { Encodable, Stamps } from './frame-encoder.js';
 import { inJson, type JsonWriter } from './json-writer.js';
 import { MSGPACK_OPERATION, MSGPACK_VALUE, PatchHead } from './patch-head.js';
@@ -28,7 +30,7 @@ export class PatchBeginnings {
   #packedPath: Known | undefined;
 
   constructor(
-    symbol: string,
+    readonly symbol: string,
     readonly epoch: string,
   ) {
     this.#quotePath = `/quotes/${pointerToken(symbol)}`;
@@ -159,6 +161,16 @@ export class QuotePatch implements Encodable {
       }
     }
     stamps?.msgpack(out);
+  }
+
+  fix(out: FixWriter): void {
+    const { layout, values } = this.#to;
+    const statistics = new StatisticsWriter(out, this.#beginnings.symbol);
+    for (let at = 0; at < values.length; at++) {
+      const after = values[at];
+      if (!isSame(this.#before[at], after)) statistics.member((layout[at] as Field).name, after);
+    }
+    for (const { name } of this.#removed) statistics.member(name, undefined);
   }
 
   /**

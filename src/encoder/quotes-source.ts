@@ -2,8 +2,10 @@
 import { stringifyExact } from '../protocol/exact-json.js';
 import { pointerToken, topicOf } from '../protocol/topics.js';
 import type { PlainObject } from './decode.js';
+import { StatisticsWriter } from './fix-message.js';
+import type { FixWriter } from './fix-writer.js';
 import { flagOf } from './flag.js';
-import type { FrameOrigin, Message } from './frame-encoder.js';
+import { BuiltMessage, type Encodable, type FrameOrigin, type Message } from './frame-encoder.js';
 import { EMPTY_QUOTE, mergeQuote, objectOf, type Quote, readQuote } from './quote.js';
 import { PatchBeginnings, QuotePatch } from './quote-patch.js';
 import type { DataOutcome, Rebuild } from './source.js';
@@ -11,6 +13,22 @@ import { StateSource } from './state-source.js';
 
 /** The symbol and at least one more. */
 const MEMBERS_MIN = 2;
+
+/** A whole quote. */
+class QuoteMessage extends BuiltMessage {
+  readonly #quote: Quote;
+
+  constructor(message: Message, quote: Quote) {
+    super(message);
+    this.#quote = quote;
+  }
+
+  override fix(out: FixWriter): void {
+    const { layout, values } = this.#quote;
+    const statistics = new StatisticsWriter(out, undefined);
+    for (const [at, { name }] of layout.entries()) statistics.member(name, values[at]);
+  }
+}
 
 export class QuotesSource extends StateSource<Quote> {
   protected override readonly partIsFrame = false;
@@ -54,17 +72,22 @@ export class QuotesSource extends StateSource<Quote> {
     return patch.isEmpty ? undefined : patch;
   }
 
-  protected override whole(_detail: number, quote: Quote, _prevSeq: number, at: FrameOrigin): Message {
-    return {
+  protected override whole(_detail: number, quote: Quote, _prevSeq: number, at: FrameOrigin): Encodable {
+    const message = {
       type: 'quotes_patch',
       snapshot: true,
       epoch: this.epoch,
       seqs: { [this.symbol]: at.seq },
-      operations: [this.part(0, quote)],
+      operations: [this.#operation(quote)],
     };
+    return new QuoteMessage(message, quote);
   }
 
-  protected override part(_detail: number, quote: Quote): Message {
+  protected override part(_detail: number, quote: Quote): Encodable {
+    return new QuoteMessage(this.#operation(quote), quote);
+  }
+
+  #operation(quote: Quote): Message {
     return { op: 'add', path: `/quotes/${pointerToken(this.symbol)}`, value: objectOf(quote) };
   }
 

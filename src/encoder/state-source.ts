@@ -81,11 +81,11 @@ export abstract class StateSource<View> implements SourceEncoder {
     at: FrameOrigin,
   ): Encodable | undefined;
   /** A complete frame with the whole view. */
-  protected abstract whole(detail: number, view: View, prevSeq: number, at: FrameOrigin): Message;
+  protected abstract whole(detail: number, view: View, prevSeq: number, at: FrameOrigin): Encodable;
   /** False if several parts share one frame. */
   protected abstract readonly partIsFrame: boolean;
   /** The message that answers a worker's snapshot request. */
-  protected abstract part(detail: number, view: View, at: FrameOrigin): Message;
+  protected abstract part(detail: number, view: View, at: FrameOrigin): Encodable;
   /** The topic name that clients use for this detail. */
   protected abstract topic(detail: number): string;
   abstract checkpoint(isNeeded: boolean): Rebuild | undefined;
@@ -187,7 +187,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     }
     const asker = requesterOf(lane, worker);
     const part = this.part(track.detail, view, origin);
-    this.#out.emit(FrameKind.part, track.rateClass, track.detail, asker, origin, part, this.partIsFrame);
+    this.#out.emitEncodable(FrameKind.part, track.rateClass, track.detail, asker, origin, part, this.partIsFrame);
   }
 
   flush(rateClass: number): void {
@@ -253,7 +253,7 @@ export abstract class StateSource<View> implements SourceEncoder {
 
   #sendWhole(track: Track<View>, now: View): void {
     const message = this.whole(track.detail, now, track.lastSeq, this.#origin);
-    this.#out.emit(FrameKind.snapshot, track.rateClass, track.detail, track.masks, this.#origin, message);
+    this.#out.emitEncodable(FrameKind.snapshot, track.rateClass, track.detail, track.masks, this.#origin, message);
     track.needsSnapshot = false;
   }
 

@@ -1,5 +1,5 @@
 /**
- * Which workers want each variant (json, msgpack, and both stamped) of one class and detail: one bit mask per variant.
+ * Which workers want each variant (json, msgpack, both stamped, FIX) of one class and detail: one bit mask per variant.
  */
 import { VARIANTS, variantOfLane } from '../threads/lanes.js';
 
@@ -20,5 +20,5 @@ export function forgetWorker(masks: VariantMasks, worker: number): void {
 }
 
 export function isWantedByAny(masks: VariantMasks): boolean {
-  return ((masks[0] ?? 0) | (masks[1] ?? 0) | (masks[2] ?? 0) | (masks[3] ?? 0)) !== 0;
+  return ((masks[0] ?? 0) | (masks[1] ?? 0) | (masks[2] ?? 0) | (masks[3] ?? 0) | (masks[4] ?? 0)) !== 0;
 }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/environment.js';
+import { readerThreads } from '../config/reader-threads.js';
 import type { Logger, LogSampler } from '../observe/log.js';
 import type { Tracing } from '../observe/tracing/tracing.js';
 import { ENCODER_TASK } from '../programs.js';
@@ -33,7 +34,7 @@ export function createHub(parts: HubParts): Hub {
   const taskFile = fileURLToPath(ENCODER_TASK);
   return new Hub({
     encoders: config.encoders,
-    workers: config.workers,
+    workers: readerThreads(config),
     startEncoder: shard => {
       const ring = rings[shard] as SharedArrayBuffer;
       const { batchMax, messageBytesMax, bookLevelsMax } = config;

@@ -61,7 +61,7 @@ export class PrettyLines implements DestinationStream {
     const blocks: string[] = [];
     for (const [key, value] of Object.entries(line)) {
       if (SHOWN_ELSEWHERE.has(key)) continue;
-      const block = blockOf(value);
+      const block = blockOf(key, value);
       if (block !== undefined) blocks.push(block);
       else fields.push(`${this.#in(DIM, `${printable(key)}=`)}${textOf(value)}`);
     }
@@ -74,10 +74,18 @@ export class PrettyLines implements DestinationStream {
   }
 }
 
-/** What takes lines of its own: the stack of an error, or a text of several lines. */
-function blockOf(value: unknown): string | undefined {
-  const text = typeof value === 'object' && value !== null && 'stack' in value ? value.stack : value;
-  return typeof text === 'string' && text.includes('\n') ? text : undefined;
+/** What takes lines of its own: the stacks of an error and of those that it stands for, or a text of several lines. */
+function blockOf(key: string, value: unknown): string | undefined {
+  const stacks = stacksOf(value);
+  if (stacks.length > 0) return stacks.join('\n');
+  return typeof value === 'string' && value.includes('\n') ? `${key}:\n${value}` : undefined;
+}
+
+/** @param error as pino writes it */
+function stacksOf(error: unknown): string[] {
+  const { stack, aggregateErrors = [] } = Object(error) as { stack?: unknown; aggregateErrors?: readonly unknown[] };
+  const own = typeof stack === 'string' && stack.includes('\n') ? [stack] : [];
+  return Array.isArray(aggregateErrors) ? [...own, ...aggregateErrors.flatMap(stacksOf)] : own;
 }
 
 function indented(block: string): string {

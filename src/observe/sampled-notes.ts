@@ -1,5 +1,5 @@
 /** Logs frequent events at most once a second per kind, with the number suppressed. */
-import type { ClientEvent, ClientLine } from '../threads/client-lines.js';
+import type { ClientEvent, ClientLine, LongWork } from '../threads/client-lines.js';
 import type { Logger, LogSampler } from './log.js';
 import { clientEvents } from './log-events/clients.js';
 
@@ -40,6 +40,16 @@ export class SampledNotes {
   clients(lines: readonly ClientLine[], leftOut: number): void {
     for (const { event, ...fields } of lines) this.#log.info(fields, clientEvents.events[CLIENT_EVENTS[event]].message);
     if (leftOut > 0) this.#log.info({ leftOut }, 'too many events of clients; not all are logged');
+  }
+
+  /** Work for one connection of a worker took too long. */
+  longWork(worker: number, work: LongWork): void {
+    this.#log.warn({ worker, ...work }, 'work for one connection took too long; closing the connection');
+  }
+
+  descriptors(isShort: boolean): void {
+    if (isShort) this.#log.error('out of file descriptors; refusing new connections');
+    else this.#log.warn('file descriptors available again; accepting connections');
   }
 
   wrongAdminToken(address: string): void {

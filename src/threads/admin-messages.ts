@@ -167,4 +167,6 @@ export interface AdminAnswer {
   readonly type: 'admin';
   readonly id: number;
   readonly answer: unknown;
+  /** The thread could not answer; its fault is logged. */
+  readonly hasFailed?: boolean;
 }

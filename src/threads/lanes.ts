@@ -3,7 +3,7 @@
  * times. Every subscriber of a source in one lane gets the same bytes, encoded once and published once.
  *
  * A lane is a number below `LANES`, so that it fits a frame header and indexes an array:
- * bits 0–2 class · bit 3 format · bit 4 stamped · bits 5–6 detail.
+ * bits 0–2 class · bit 3 format · bit 4 stamped · bits 5–6 detail · bit 7 FIX, which is never stamped.
  */
 import {
   CLASSES,
@@ -31,9 +31,13 @@ export const CLASS_INTERVAL_MS = [0, 16, 100, 1000, 100] as const;
 export const TRADES_PUBLIC = 0;
 export const TRADES_FULL = 1;
 
-export const LANES = 128;
-/** Lanes that share class and detail: one diff, several encodings (json, msgpack, each stamped or not). */
-export const VARIANTS = 4;
+export const LANES = 256;
+/** Lanes that share class and detail: one diff, several encodings (json, msgpack, each stamped or not; FIX). */
+export const VARIANTS = 5;
+/** The variants of clients' frames: the first ones. */
+export const FRAME_VARIANTS = 4;
+/** Entries of market data as fields of FIX (fix-entries.ts). */
+export const FIX_VARIANT = 4;
 
 /** Follows the classes in flags that say which are due: the arrays of analytics. */
 export const BATCHES_DUE = CLASS_COUNT;
@@ -43,13 +47,13 @@ export function laneOf(rateClass: number, detail: number, format: Format, stampe
 }
 
 export const classOfLane = (lane: number): number => lane & 7;
-export const detailOfLane = (lane: number): number => lane >> 5;
-/** 0 json · 1 msgpack · 2 json stamped · 3 msgpack stamped. */
-export const variantOfLane = (lane: number): number => (lane >> 3) & 3;
+export const detailOfLane = (lane: number): number => (lane >> 5) & 3;
+/** 0 json · 1 msgpack · 2 json stamped · 3 msgpack stamped · 4 FIX. */
+export const variantOfLane = (lane: number): number => ((lane >> 3) & 3) | ((lane >> 7) << 2);
 export const isMsgpackLane = (lane: number): boolean => (lane & 8) !== 0;
 export const isStampedLane = (lane: number): boolean => (lane & 16) !== 0;
 export const laneWith = (rateClass: number, detail: number, variant: number): number =>
-  rateClass | (variant << 3) | (detail << 5);
+  rateClass | ((variant & 3) << 3) | (detail << 5) | ((variant >> 2) << 7);
 
 /** The class of a client whose state topics are sent this many classes slower than requested. */
 export const slowerClass = (rateClass: number, steps: number): number => Math.min(SLOWEST, rateClass + steps);

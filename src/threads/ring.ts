@@ -60,7 +60,7 @@ export const FrameKind = {
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
 /** Size of a gateway's rings: readers may fall several hundred milliseconds behind an encoder at full speed. */
-export const RING_BYTES = 8 * 1024 * 1024;
+const RING_BYTES = 8 * 1024 * 1024;
 
 const RESERVED = 0;
 const COMMITTED = 1;
@@ -78,6 +78,11 @@ export function createRing(dataBytes: number): SharedArrayBuffer {
     throw new RangeError(`a ring's size must be a power of two of at least 65536 bytes, not ${dataBytes}`);
   }
   return new SharedArrayBuffer(CONTROL_BYTES + dataBytes);
+}
+
+/** One ring per encoder. */
+export function createRings(encoders: number): SharedArrayBuffer[] {
+  return Array.from({ length: encoders }, () => createRing(RING_BYTES));
 }
 
 /** One Int32 per worker, incremented at every wake-up. Shared by all encoders. */

@@ -2,6 +2,7 @@
 import type { ErrorCode, GapReason, StaleReason } from '../protocol/codes.js';
 import type { Stream } from '../protocol/topics.js';
 import type { RateClass, Tier } from '../protocol/view-options.js';
+import type { FixStats } from './fix-stats.js';
 import type { LatencyCounts } from './latencies.js';
 
 /** Counts by key. */
@@ -101,6 +102,8 @@ interface WorkerCounters {
   readonly work: { readonly units: number; readonly refused: number; readonly overflow: number };
   /** Topics that shared a replay requested by another client. */
   readonly replaysShared: number;
+  /** Of the FIX thread. */
+  readonly fix?: FixStats;
 }
 
 /** One worker's numbers; or the sum of those that have ended, whose gauges are zero. */

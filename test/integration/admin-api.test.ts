@@ -342,6 +342,9 @@ describe('R61 millrace admin', () => {
     expect(await failing('connection', 'nope')).toContain('no such connection');
     expect(await failing('broadcast', 'x')).toContain('--all, --user and --topic');
     expect(await failing('stats', '--admin', 'ftp://x')).toContain('must be a URL');
+    const hidden = await failing('stats', '--admin', 'http://carol:hunter2@127.0.0.1:1');
+    expect(hidden).toContain('set ADMIN_TOKEN');
+    expect(hidden).not.toContain('hunter2');
     expect(await failing('stats', '--admin', 'http://127.0.0.1:1')).toContain('does not answer');
     const { stderr } = await run(process.execPath, [PROGRAM, 'admin', 'stats'], {
       env: { ...env(), ADMIN_TOKEN: 'x'.repeat(32) },

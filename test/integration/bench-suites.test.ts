@@ -10,6 +10,7 @@ import { type ChurnRound, churn } from '../../bench/churn/suite.js';
 import { type ColdStart, coldStart, type Storm } from '../../bench/cold-start/suite.js';
 import type { MessageCost } from '../../bench/cost/meter.js';
 import { cost } from '../../bench/cost/suite.js';
+import { type FixRound, fix } from '../../bench/fix/suite.js';
 import { type HttpRound, http } from '../../bench/http/suite.js';
 import type { IngestRound } from '../../bench/ingest/round.js';
 import { ingest } from '../../bench/ingest/suite.js';
@@ -266,6 +267,22 @@ describe('R56: npm run bench -- http', () => {
       expect(traffics).toEqual(['/api/v1/stats', '/healthz', '/metrics', 'none', 'upgrades']);
       for (const round of rounds) expect(round).toMatchObject({ ...whole, failed: 0 });
       for (const { traffic, answered } of rounds) expect(answered > 0).toBe(traffic !== 'none');
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('R73: npm run bench -- fix', () => {
+  it(
+    'sends FIX sessions and WebSockets the same books',
+    async () => {
+      const report = await run(fix, { quick: true });
+      const rounds = report.rounds as FixRound[];
+      expect(rounds.map(({ kind }) => kind)).toEqual(['fix', 'json', 'msgpack']);
+      for (const { messagesPerSecond, bytesPerMessage } of rounds) {
+        expect(messagesPerSecond).toBeGreaterThan(0);
+        expect(bytesPerMessage).toBeGreaterThan(50);
+      }
     },
     TIMEOUT_MS,
   );

@@ -286,10 +286,12 @@ describe.each(PAIRS)('from a $from publisher to a $to client', ({ from, to }) =>
     put(`md.books.${symbol}`, { symbol, ...levelsOf(150), snapshot: true });
     await publisher.settled(gateway);
     const client = await market(symbol, { depth: String(depth) });
+    const documents = new Documents();
+    // Changes that come before the snapshot would be in it.
+    await until(() => documents.follow(client).books.has(symbol));
     for (let n = 0; n < 40; n++) put(`md.books.${symbol}`, { symbol, ...levelsOf(random.between(1, 8)) });
     // Surely within every depth, and seen by no patch before.
     put(`md.books.${symbol}`, { symbol, bids: [['99.995', '7']], asks: [] });
-    const documents = new Documents();
     await until(() => documents.follow(client).books.get(symbol)?.bids['99.995'] === '7');
     const best = (side: Map<number, string>, sign: 1 | -1) =>
       [...side].sort(([a], [b]) => (a - b) * sign).map(([cents, quantity]) => [(cents / 100).toFixed(2), quantity]);

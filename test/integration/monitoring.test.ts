@@ -90,7 +90,7 @@ describe.skipIf(missing !== '')(`R65 R69 a watched gateway${missing === '' ? '' 
       );
       const { code, output } = await pasted(verificationOf('MillraceFeedStale'), watched);
       expect(code).not.toBe(0);
-      expect(output).toContain('millrace_feed_live 0');
+      expect(output).toContain('millrace_feed_live 0\nNOT YET');
     });
 
     it('R65 pages for a gateway that is gone', async () => {

@@ -32,7 +32,9 @@ class Terminal {
   readonly child: ChildProcess;
 
   constructor() {
-    this.child = spawn(process.execPath, ARGUMENTS, { cwd: ROOT, stdio: ['pipe', 'pipe', 'pipe'] });
+    // As in the shell of an operator who asks another gateway.
+    const env = { ...process.env, ADMIN_TOKEN: 'of-another-gateway-32-bytes-or-more' };
+    this.child = spawn(process.execPath, ARGUMENTS, { cwd: ROOT, stdio: ['pipe', 'pipe', 'pipe'], env });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', chunk => {
         this.output += chunk;

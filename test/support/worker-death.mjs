@@ -1,7 +1,8 @@
-// Preloaded into a gateway (`NODE_OPTIONS=--import <this>`): with each SIGUSR2 its first gateway worker dies, as of a defect.
+// Preloaded into a gateway (`NODE_OPTIONS=--import <this>`): with each SIGUSR2 its first gateway worker dies, as of a defect;
+// or the one that DYING_WORKER names.
 import { BroadcastChannel, isMainThread, workerData } from 'node:worker_threads';
 
-const isVictim = workerData?.worker === 0;
+const isVictim = workerData?.worker === Number(process.env.DYING_WORKER ?? 0);
 if (isMainThread || isVictim) {
   const channel = new BroadcastChannel('worker-death');
   channel.unref();

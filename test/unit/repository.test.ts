@@ -18,7 +18,7 @@ const SOURCES = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes:
 
 describe('imports', () => {
   /** Parts of the data path that meet in protocol types and thread entries only. */
-  const APART = ['feed', 'hub', 'encoder', 'gateway'];
+  const APART = ['feed', 'hub', 'encoder', 'gateway', 'fix'];
   /** The only parts that these may import besides themselves. */
   const ONLY: Readonly<Record<string, readonly string[]>> = {
     protocol: [],
@@ -71,6 +71,7 @@ describe('imports', () => {
     ['src/hub/hub.ts', '../encoder/encoder.js'],
     ['src/hub/hub.ts', '../feed/nats.js'],
     ['src/gateway/thread.ts', '../feed/feed.js'],
+    ['src/fix/thread.ts', '../gateway/edge/server.js'],
     ['src/feed/simulator/simulator.ts', '../../gateway/server.js'],
     ['src/client/chain.ts', '../config/environment.js'],
     ['src/dashboard/page.ts', '../observe/log.js'],

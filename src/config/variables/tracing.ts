@@ -1,7 +1,8 @@
 /** Settings of tracing. The names with OTEL are OpenTelemetry's own, which platforms set for every program. */
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { optional, setting, type ValuesOf } from '../setting.js';
 import { withoutSecrets } from '../url-text.js';
-import { integer, readable, secretMatching, text, type ValueType } from '../values.js';
+import { integer, readable, secret, text, type ValueType } from '../values.js';
 
 /** More would outnumber the traces that can be in flight (observe/tracing/traces.ts). */
 const TRACES_PER_SECOND_MAX = 100;
@@ -10,9 +11,18 @@ const SERVICE_NAME_DEFAULT = 'millrace';
 const PAIRS = /^[^=,\s]+=[^,]*(,\s*[^=,\s]+=[^,]*)*$/;
 const PAIRS_RULE = 'name=value pairs, separated by commas, with percent-encoded values';
 
+const HTTP_URL = /^https?:\/\/[^\s/?#]+[^\s?#]*$/;
+
 const httpUrl: ValueType<string> = {
-  ...readable('an http or https URL', value => (/^https?:\/\/[^\s/?#]+[^\s?#]*$/.test(value) ? value : undefined)),
+  ...readable('an http or https URL', value => (HTTP_URL.test(value) && URL.canParse(value) ? value : undefined)),
   show: withoutSecrets,
+};
+
+const HEADERS_RULE = `${PAIRS_RULE}, that HTTP allows as headers`;
+const headerPairs: ValueType<string> = {
+  ...readable(HEADERS_RULE, value => (PAIRS.test(value) && areHeaders(pairsOf(value)) ? value : undefined)),
+  show: secret.show,
+  isSecret: true,
 };
 
 export interface TracingConfig {
@@ -33,7 +43,7 @@ export const tracing = {
         'Base address of an OpenTelemetry collector, such as `http://collector:4318`. The gateway sends spans to `/v1/traces` below it, as JSON. Unset: nothing is traced.',
       see: 'ops/tracing.md',
     }),
-    OTEL_EXPORTER_OTLP_HEADERS: optional(secretMatching(PAIRS, PAIRS_RULE), {
+    OTEL_EXPORTER_OTLP_HEADERS: optional(headerPairs, {
       means: 'Headers for the collector, such as `authorization=Bearer%20…`: `name=value` pairs, separated by commas.',
     }),
     OTEL_SERVICE_NAME: optional(text, {
@@ -79,6 +89,19 @@ function pairsOf(text: string): Readonly<Record<string, string>> {
       return [pair.slice(0, at).trim(), decoded(pair.slice(at + 1).trim())];
     }),
   );
+}
+
+function areHeaders(pairs: Readonly<Record<string, string>>): boolean {
+  try {
+    for (const [name, value] of Object.entries(pairs)) {
+      validateHeaderName(name);
+      validateHeaderValue(name, value);
+    }
+    return true;
+  } catch {
+    // Node would refuse each request to the collector.
+    return false;
+  }
 }
 
 /** As it stands if its percent signs encode nothing. */

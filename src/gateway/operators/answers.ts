@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
 import type { CloseCode } from '../../protocol/close-code.js';
 import { STREAMS } from '../../protocol/topics.js';
+import { monotonicMicros } from '../../protocol/wall-clock.js';
 import type { AdminQuestion, AdminTopics, LoadSample } from '../../threads/admin-messages.js';
 import type { FromWorker } from '../../threads/thread-messages.js';
 import type { Fanout } from '../delivery/fanout.js';
@@ -58,7 +59,9 @@ export class OperatorAnswers {
     this.#options = options;
     const { worker, sessions, ids, receipts, nowMs, views, outbox, noticeBytesMax } = options;
     this.#rates = new SendRates(sessions, nowMs);
-    this.#list = { worker, sessions, idOf: connection => ids.text(connection), receipts, rates: this.#rates, nowMs };
+    const originMs = monotonicMicros() / 1000 - nowMs();
+    const idOf = (connection: number) => ids.text(connection);
+    this.#list = { worker, sessions, idOf, receipts, rates: this.#rates, nowMs, originMs };
     this.#documents = new TopicDocuments(views);
     this.#notices = new Notices({ sessions, outbox, bufferedBytesMax: noticeBytesMax });
   }
@@ -68,6 +71,8 @@ export class OperatorAnswers {
     try {
       this.#options.post({ type: 'admin', id: question.id, answer: await this.#answer(question) });
     } catch (cause) {
+      // The main thread counts the questions that are open.
+      this.#options.post({ type: 'admin', id: question.id, answer: undefined, hasFailed: true });
       this.#options.onFault(`an operator's question about ${question.about} failed`, cause);
     }
   }

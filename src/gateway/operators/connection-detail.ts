@@ -38,7 +38,8 @@ export function detailOf(parts: ListParts, session: Session): ConnectionDetail {
   };
 }
 
-function credentialOf({ jti, apiKeyId, authority, issuedAtMs, expiresAtMs }: Credential) {
+/** A credential as operators see it. */
+export function credentialOf({ jti, apiKeyId, authority, issuedAtMs, expiresAtMs }: Credential) {
   const kind = apiKeyId !== undefined ? 'api_key' : authority !== undefined ? 'certificate' : 'token';
   return {
     kind,

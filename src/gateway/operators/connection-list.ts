@@ -1,6 +1,5 @@
 /** Lists a thread's connections for operators: filtered, in order, a page at a time. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { monotonicMicros } from '../../protocol/wall-clock.js';
 import type {
   AdminTopics,
   CircuitState,
@@ -11,11 +10,13 @@ import type {
 import { Best } from '../../threads/best.js';
 import { hasPausedStates, type Session } from '../model/session.js';
 import type { Receipts } from '../sending/receipts.js';
-import type { SendRates } from './rates.js';
+import { examinedFor, type SendRates } from './rates.js';
 import { timeTextAgo } from './time-text.js';
 
 /** Connections examined in one turn of the loop: about 1 ms, so that market data does not wait for a list. */
 const EXAMINED_PER_TURN = 1_000;
+/** Connections and their subscriptions, where rates are asked for: as long. */
+const RATED_PER_TURN = 20_000;
 
 export interface ListParts {
   readonly worker: number;
@@ -26,6 +27,8 @@ export interface ListParts {
   readonly receipts: Pick<Receipts, 'ageMs'>;
   readonly rates: SendRates;
   readonly nowMs: () => number;
+  /** What `nowMs` is 0 at, on the clock that all threads share. */
+  readonly originMs: number;
 }
 
 interface Candidate {
@@ -40,9 +43,11 @@ export async function listConnections(
   const compare = rowOrder(query.isAscending);
   const best = new Best<Candidate>(query.limit, (a, b) => compare(a.key, b.key));
   const { after } = query;
-  let [total, behind, subscriptions, examined] = [0, 0, 0, 0];
+  const turn = new ListTurn();
+  let [total, behind, subscriptions] = [0, 0, 0];
   for (const session of parts.sessions) {
-    if (++examined % EXAMINED_PER_TURN === 0) await nextTurn();
+    if (turn.isOver) await turn.next();
+    turn.examine(query.sort === 'rate' ? session : undefined);
     if (session.socket === undefined || !isWanted(session, query)) continue;
     total++;
     subscriptions += session.subscriptions.size;
@@ -51,8 +56,35 @@ export async function listConnections(
     behind++;
     best.add({ key, session });
   }
-  const rows = best.items.map(({ key, session }) => ({ key, row: rowOf(parts, session) }));
+  const rows: { key: RowKey; row: ConnectionRow }[] = [];
+  for (const { key, session } of best.items) {
+    if (turn.isOver) await turn.next();
+    turn.examine(session);
+    rows.push({ key, row: rowOf(parts, session) });
+  }
   return { rows, total, behind, subscriptions };
+}
+
+/** What one turn of the loop may still do for a list. */
+class ListTurn {
+  #sessions = EXAMINED_PER_TURN;
+  #rated = RATED_PER_TURN;
+
+  get isOver(): boolean {
+    return this.#sessions <= 0 || this.#rated <= 0;
+  }
+
+  /** @param rated a session whose rate is worked out; undefined: it is only looked at */
+  examine(rated: Session | undefined): void {
+    this.#sessions--;
+    if (rated !== undefined) this.#rated -= examinedFor(rated);
+  }
+
+  async next(): Promise<void> {
+    await nextTurn();
+    this.#sessions = EXAMINED_PER_TURN;
+    this.#rated = RATED_PER_TURN;
+  }
 }
 
 /** Orders rows of all threads: below 0 when `a` comes first. */
@@ -89,11 +121,11 @@ function circuitOf({ flow: { circuit } }: Session): CircuitState {
   return circuit.opens > 0 ? 'half_open' : 'closed';
 }
 
-function sortValue({ rates, nowMs }: ListParts, session: Session, sort: ConnectionQuery['sort']): number {
+function sortValue({ rates, originMs }: ListParts, session: Session, sort: ConnectionQuery['sort']): number {
   if (sort === 'buffered') return bufferedBytesOf(session);
   if (sort === 'rate') return rates.of(session);
-  // Not the age, which grows between two pages, and on a clock that all threads share.
-  return Math.round(nowMs() - session.traffic.openedMs - monotonicMicros() / 1000);
+  // Not the age, which grows between two pages: a connection has the same value on each, to the last bit.
+  return -(originMs + session.traffic.openedMs);
 }
 
 function isWanted(session: Session, query: ConnectionQuery): boolean {

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { Config } from '../../config/environment.js';
 import { RestartPace } from '../../observe/restart-pace.js';
 import type { LongWork } from '../../threads/client-lines.js';
+import type { FromFix, ToFix } from '../../threads/fix-messages.js';
 import type { FromWorker, GatewayThreadData, RevocationRecord, ToWorker } from '../../threads/thread-messages.js';
 import type { WorkerStats } from '../../threads/worker-stats.js';
 import { SharedTables } from '../limits/shared-tables.js';
@@ -10,10 +11,11 @@ import { boundKernelBuffers, unboundBuffers } from './kernel-buffers.js';
 import { listenerIn } from './listening-socket.js';
 import { Replacements } from './replacements.js';
 import { RevocationPosts } from './revocation-posts.js';
+import { ThreadPrograms } from './thread-programs.js';
 import { ThreadStats } from './thread-stats.js';
 import { ThreadWatch } from './thread-watch.js';
 import { turnRow } from './watchdog.js';
-import { type Slot, startFailure, stateOf } from './worker-slot.js';
+import { type Slot, stateOf } from './worker-slot.js';
 
 /** Longest request head. uWS's default of 4 KiB is too short for a token plus all the symbols a connection may name. */
 const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
@@ -29,6 +31,7 @@ export interface SupervisorOptions {
   /** The same for all threads. */
   readonly common: Pick<GatewayThreadData, 'readiness' | 'liveSecret'>;
   readonly threadFile: URL;
+  readonly fixThreadFile: URL;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
   readonly traces?: readonly SharedArrayBuffer[] | undefined;
@@ -36,7 +39,7 @@ export interface SupervisorOptions {
   readonly revocations: () => GatewayThreadData['revocations'];
   /** The keys at AUTH_JWKS_URL, likewise. */
   readonly keys: () => GatewayThreadData['keys'];
-  readonly onMessage: (worker: number, message: FromWorker) => void;
+  readonly onMessage: (worker: number, message: FromWorker | FromFix) => void;
   /** A worker starts, for the first time or again. It takes everything posted from here on before it listens. */
   readonly onStarting: (worker: number) => void;
   /** A worker has ended; it is replaced. */
@@ -62,7 +65,7 @@ export class WorkerSupervisor {
   readonly #revocations: RevocationPosts;
   readonly #stats: ThreadStats;
   readonly #replacements: Replacements;
-  #port: number;
+  readonly #programs: ThreadPrograms;
   /** Threads that end are no longer replaced. */
   #isClosing = false;
   /** Threads that have not reported yet that their clients are gone. */
@@ -70,8 +73,9 @@ export class WorkerSupervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    const { port, workers, limits, times } = options.config();
-    this.#port = port;
+    const { limits, times } = options.config();
+    this.#programs = new ThreadPrograms(options.config(), { gateway: options.threadFile, fix: options.fixThreadFile });
+    const { count: workers } = this.#programs;
     this.#tables = new SharedTables(workers, limits);
     this.#slots = Array.from({ length: workers }, () => {
       const pace = new RestartPace(times.stableAfterMs);
@@ -86,7 +90,7 @@ export class WorkerSupervisor {
       workers,
       ...times,
       reliefFile: new URL('./supervision/relief.js', options.threadFile),
-      port: () => this.#port,
+      port: () => this.port,
       onHung: (worker, reason) => {
         this.hung++;
         (this.#slots[worker] as Slot).lastError = reason;
@@ -103,7 +107,11 @@ export class WorkerSupervisor {
 
   /** The port that the workers share. */
   get port(): number {
-    return this.#port;
+    return this.#programs.portOf(0);
+  }
+
+  get fixPort(): number | undefined {
+    return this.#programs.fixPort;
   }
 
   /** Users with a connection. */
@@ -145,7 +153,7 @@ export class WorkerSupervisor {
     await this.#boundKernelBuffers(workers);
   }
 
-  post(worker: number, message: ToWorker): void {
+  post(worker: number, message: ToWorker | ToFix): void {
     const slot = this.#slots[worker];
     // Do not post to a stuck worker: its messages would pile up.
     if (slot?.isStuck === false) slot.thread?.postMessage(message);
@@ -193,11 +201,11 @@ export class WorkerSupervisor {
 
   #start(worker: number): Promise<void> {
     const slot = this.#slots[worker] as Slot;
-    const { config, rings, doorbells, common, threadFile } = this.#options;
+    const { config, rings, doorbells, common } = this.#options;
     const workerData: GatewayThreadData & { config: Config } = {
       config: config(),
       worker,
-      port: this.#port,
+      port: this.#programs.portOf(worker),
       rings,
       doorbells,
       ...common,
@@ -209,22 +217,23 @@ export class WorkerSupervisor {
     };
     const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
     this.#revocations.started(worker);
-    const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}`, resourceLimits });
+    const name = this.#programs.nameOf(worker);
+    const thread = new Worker(this.#programs.fileOf(worker), { workerData, name, resourceLimits });
     slot.thread = thread;
     this.#options.onStarting(worker);
     return new Promise((resolve, reject) => {
-      thread.on('message', (message: FromWorker) => {
+      thread.on('message', (message: FromWorker | FromFix) => {
         if (message.type === 'listening' && slot.isListening) {
           // The listening socket is a new one.
           void this.#boundKernelBuffers([worker]);
         } else if (message.type === 'listening') {
-          this.#port = message.port;
+          this.#programs.listens(worker, message.port);
           slot.isListening = true;
           slot.pace.started();
           this.#watch.started(worker, thread);
           resolve();
         } else if (message.type === 'listen_failed') {
-          slot.lastError = `PORT=${message.port}: in use by another program, or not permitted (HOST ${config().host})`;
+          slot.lastError = this.#programs.listenFailure(worker, message.port, config().host);
         } else {
           this.#received(worker, slot, thread, message);
         }
@@ -241,7 +250,7 @@ export class WorkerSupervisor {
         // Whether or not it ever listened, nothing may wait for its end any more.
         slot.thread = undefined;
         this.#watch.ended(worker);
-        if (!slot.isListening && !slot.isStuck) reject(startFailure(worker, reason));
+        if (!slot.isListening && !slot.isStuck) reject(this.#programs.startFailure(worker, reason));
         else this.#exited(worker, slot, reason);
       });
     });
@@ -249,7 +258,9 @@ export class WorkerSupervisor {
 
   /** Applies to the workers' listening sockets; does nothing where those are unknown. */
   async #boundKernelBuffers(workers: readonly number[]): Promise<void> {
-    const listeners = workers.map(worker => listenerIn(turnRow(this.#watch.rows, worker), this.#port));
+    const listeners = workers.map(worker =>
+      listenerIn(turnRow(this.#watch.rows, worker), this.#programs.portOf(worker)),
+    );
     const known = listeners.filter(listener => listener !== undefined);
     const failure = await boundKernelBuffers(known, this.#options.config().limits.unsentBytesMax);
     if (failure === undefined) return;
@@ -261,7 +272,7 @@ export class WorkerSupervisor {
     this.#whenEmpty.delete(thread);
   }
 
-  #received(worker: number, slot: Slot, thread: Worker, message: FromWorker): void {
+  #received(worker: number, slot: Slot, thread: Worker, message: FromWorker | FromFix): void {
     switch (message.type) {
       case 'empty':
         this.#empty(thread);

@@ -2,7 +2,7 @@
  * Asks gateway threads on behalf of operators. A thread that hangs, starts or has ended does not answer: then the others
  * still do, in time, and the caller learns which one was silent.
  */
-import type { AdminQuestion, AdminTopic, AdminTopics } from '../../threads/admin-messages.js';
+import type { AdminAnswer, AdminQuestion, AdminTopic, AdminTopics } from '../../threads/admin-messages.js';
 
 const ANSWER_MS_MAX = 1_000;
 /** Questions that a thread has not answered yet; further ones count as unanswered at once. */
@@ -85,10 +85,10 @@ export class ThreadQuestions {
     };
   }
 
-  answered(worker: number, id: number, answer: unknown): void {
+  answered(worker: number, { id, answer, hasFailed = false }: Omit<AdminAnswer, 'type'>): void {
     this.#openOf[worker] = Math.max(0, this.#openOfWorker(worker) - 1);
     const open = this.#open.get(id);
-    if (open?.worker === worker) open.end({ worker, answer });
+    if (open?.worker === worker) open.end(hasFailed ? undefined : { worker, answer });
   }
 
   /** The thread has ended, or is stuck: it answers nothing any more. */

@@ -1,6 +1,5 @@
 /** The place of one gateway worker in the supervisor: its thread, which may be replaced. */
 import type { Worker } from 'node:worker_threads';
-import { ConfigError } from '../../config/config-error.js';
 import type { RestartPace } from '../../observe/restart-pace.js';
 
 export interface Slot {
@@ -17,10 +16,4 @@ export function stateOf({ thread, isListening, isStuck, pace }: Slot): 'running'
   if (isStuck) return 'stuck';
   if (isListening && thread !== undefined) return 'running';
   return pace.isCrashLoop ? 'crash_loop' : 'starting';
-}
-
-export function startFailure(worker: number, reason: string): Error {
-  return reason.startsWith('PORT=')
-    ? new ConfigError(reason)
-    : new Error(`gateway worker ${worker} did not start: ${reason}`);
 }

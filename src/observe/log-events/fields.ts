@@ -16,6 +16,7 @@ export const FIELDS = {
   detail: 'the words of the cause',
   durationMs: 'how long the connection was open',
   err: 'the error, with its stack',
+  fix: 'where FIX clients connect',
   failures: 'failed fetches before this one',
   feed: '`nats`, `jetstream`, `simulator` or `replay`',
   fingerprint256: 'of the certificate, SHA-256',

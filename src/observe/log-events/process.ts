@@ -3,7 +3,15 @@ import { event, type LogEventGroup } from './event.js';
 export const processEvents: LogEventGroup = {
   title: 'The process',
   events: {
-    ready: event('info', 'ready', 'the gateway serves clients', 'url', 'admin', 'feed'),
+    ready: event('info', 'ready', 'the gateway serves clients', 'url', 'fix', 'admin', 'feed'),
+    fix_numbers: event(
+      'error',
+      'FIX sequence numbers unavailable',
+      '`FIX_STORE` cannot be read or written: clients cannot log on, or would continue with older numbers after a crash',
+      'what',
+      'err',
+      'suppressed',
+    ),
     takeover: event('info', 'takeover', 'started with `--takeover`', 'replaces'),
     draining: event(['info', 'warn'], 'draining', 'not ready from now on; clients are redirected', 'reason', 'subject'),
     drain_failed: event(

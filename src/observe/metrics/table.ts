@@ -1,6 +1,7 @@
 /** Every metric of Millrace, by group, except prom-client's own about the process and Node. */
 import { commandMetrics, connectionMetrics } from './connections.js';
 import { feedMetrics, hubMetrics } from './feed.js';
+import { fixMetrics } from './fix.js';
 import { deliveryMetrics, gatewayMetrics } from './gateway.js';
 import type { Metric, MetricGroup } from './metric.js';
 import { encoderMetrics, gatewayInfoMetrics, processMetrics, revocationMetrics } from './process.js';
@@ -18,6 +19,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
   hubMetrics,
   encoderMetrics,
   feedMetrics,
+  fixMetrics,
   tokenMetrics,
   revocationMetrics,
   processMetrics,

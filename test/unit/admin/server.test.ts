@@ -11,6 +11,7 @@ import { until } from '../../support/until.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
+let options: ConstructorParameters<typeof AdminServer>[0];
 let server: AdminServer;
 let port: number;
 let caller: Caller;
@@ -18,6 +19,8 @@ let faults: unknown[];
 /** Bodies of changes that ran. */
 let ran: unknown[];
 let release: () => void;
+/** Requests that `release` answers. */
+let holding: number;
 let forbidden: string[];
 
 beforeEach(async () => {
@@ -25,10 +28,11 @@ beforeEach(async () => {
   faults = [];
   ran = [];
   forbidden = [];
+  holding = 0;
   const held = new Promise<void>(resolve => {
     release = resolve;
   });
-  server = new AdminServer({
+  options = {
     host: '127.0.0.1',
     port: 0,
     allowedHosts: [],
@@ -40,6 +44,7 @@ beforeEach(async () => {
       read('/things', { query: z.strictObject({ limit: z.string().optional() }) }, () => json({})),
       read('/things/*', {}, ({ id }) => json({ id })),
       read('/held', {}, async () => {
+        holding++;
         await held;
         return json({ held: true });
       }),
@@ -50,7 +55,8 @@ beforeEach(async () => {
     ],
     onForbidden: ({ method, path }) => forbidden.push(`${method} ${path}`),
     onFault: (_what, cause) => faults.push(cause),
-  });
+  };
+  server = new AdminServer(options);
   port = await server.listen();
 });
 afterEach(async () => {
@@ -140,6 +146,37 @@ describe('R61 an offer to upgrade', () => {
     expect((await ask('/healthz')).status).toBe(200);
     await server.close();
     await until(() => sockets.every(({ socket }) => socket.destroyed));
+  });
+});
+
+describe('R61 a client that reads no answers', () => {
+  it('R61 loses its connection, and holds no place that others need', async () => {
+    const page = { status: 200, contentType: 'text/plain', text: 'x'.repeat(20_000_000) };
+    const impatient = new AdminServer({ ...options, pages: { answer: () => page }, stillMsMax: 300 });
+    const sockets = () => process.getActiveResourcesInfo().filter(name => name === 'TCPSocketWrap').length;
+    const before = sockets();
+    const socket = connect(await impatient.listen(), '127.0.0.1');
+    socket.pause().write(`GET /page HTTP/1.1\r\n${HEAD}\r\n`);
+    // Both ends are in this process: first the server's goes.
+    await until(() => sockets() === before + 2);
+    await until(() => sockets() === before + 1);
+    expect(socket.destroyed).toBe(false);
+    socket.destroy();
+    await impatient.close();
+  });
+
+  it('R61 is not answered request after request', async () => {
+    const { socket } = raw(`GET /api/v1/held HTTP/1.1\r\n${HEAD}\r\n`.repeat(200));
+    await until(() => socket.destroyed);
+    expect(holding).toBe(16);
+  });
+
+  it('R61 still gets all answers to a few requests sent at once', async () => {
+    const { socket, received } = raw(`GET /healthz HTTP/1.1\r\n${HEAD}\r\n`.repeat(16));
+    await until(() => received().split('{"status":"ok"}').length === 17);
+    socket.write(`GET /healthz HTTP/1.1\r\n${HEAD}\r\n`.repeat(16));
+    await until(() => received().split('{"status":"ok"}').length === 33);
+    socket.destroy();
   });
 });
 

@@ -633,8 +633,16 @@ describe('R63 tracing', () => {
     ['collector:4318', 'an http or https URL'],
     ['grpc://collector:4317', 'an http or https URL'],
     ['http://collector:4318/?a=b', 'an http or https URL'],
+    ['http://collector:99999', 'an http or https URL'],
+    ['http://[::1', 'an http or https URL'],
   ])('R63 refuses the collector %s', (text, takes) => {
     expect(refusal({ OTEL_EXPORTER_OTLP_ENDPOINT: text })).toContain(takes);
+  });
+
+  it.each(['a=b%0d%0ac', '(a)=b', 'a=%00'])('R63 refuses headers that no request could carry: %s', headers => {
+    const message = refusal({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS: headers });
+    expect(message).toContain('that HTTP allows');
+    expect(message).not.toContain(headers);
   });
 
   it('R63 refuses headers that are none, and does not show them', () => {
@@ -660,5 +668,47 @@ describe('parseDurationMs', () => {
 
   it.each(['', '0', '0s', '-1s', '1w', 's', '1 s', '1e3s', '.5s'])('refuses %j', text => {
     expect(parseDurationMs(text)).toBeUndefined();
+  });
+});
+
+describe('R73 FIX', () => {
+  it('R73 is off by default', () => {
+    expect(readConfig({}).fix).toBeUndefined();
+  });
+
+  it('R73 has the limits of the contract', () => {
+    expect(readConfig({ FIX_PORT: '9878' }).fix).toEqual({
+      port: 9878,
+      tls: undefined,
+      compId: 'MILLRACE',
+      heartbeatMinSeconds: 5,
+      heartbeatMaxSeconds: 60,
+      messageBytesMax: 65_536,
+      sendingTimeMaxMs: 120_000,
+      store: undefined,
+      resetTimeMs: undefined,
+      hasSeqTags: false,
+    });
+  });
+
+  it('R73 keeps numbers in a folder or a bucket, and resets them at a time of day', () => {
+    const env = { FIX_PORT: '9878', FIX_RESET_TIME: '21:30', NATS_URL: 'nats://127.0.0.1:4222' };
+    expect(readConfig({ ...env, FIX_STORE: '/var/lib/fix' }).fix).toMatchObject({
+      store: { folder: '/var/lib/fix' },
+      resetTimeMs: 77_400_000,
+    });
+    expect(readConfig({ ...env, FIX_STORE: 'nats:FIX' }).fix).toMatchObject({ store: { bucket: 'FIX' } });
+  });
+
+  it.each([
+    [{ FIX_TLS_CERT: 'a.pem', FIX_TLS_KEY: 'b.pem' }, 'FIX_TLS_CERT: needs FIX_PORT'],
+    [{ FIX_PORT: '9878', FIX_TLS_CERT: 'a.pem' }, 'FIX_TLS_CERT, FIX_TLS_KEY: set both'],
+    [{ FIX_PORT: '8080' }, 'FIX_PORT: must differ from PORT and ADMIN_PORT (it is 8080)'],
+    [{ FIX_PORT: '9878', FIX_HEARTBEAT_MIN: '90s' }, 'FIX_HEARTBEAT_MIN: must not exceed FIX_HEARTBEAT_MAX'],
+    [{ FIX_PORT: '9878', FIX_STORE: 'nats:FIX' }, 'FIX_STORE=nats:FIX: needs NATS_URL'],
+    [{ FIX_PORT: '9878', FIX_RESET_TIME: '24:00' }, 'must be a time of day such as 21:00, UTC'],
+    [{ FIX_PORT: '9878', WORKERS: '32' }, 'WORKERS: at most 31 beside FIX_PORT'],
+  ])('R73 refuses %o', (env, text) => {
+    expect(refusal(env as unknown as Record<string, string>)).toContain(text);
   });
 });

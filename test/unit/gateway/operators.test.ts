@@ -6,6 +6,7 @@ import { Notices } from '../../../src/gateway/operators/notices.js';
 import { SendRates } from '../../../src/gateway/operators/rates.js';
 import type { ConnectionQuery, RowKey } from '../../../src/threads/admin-messages.js';
 import { newSession } from '../../support/new-session.js';
+import { until } from '../../support/until.js';
 
 /** A session whose socket has so many bytes buffered. */
 function session(id: number, buffered: number, sub = 'alice'): Session {
@@ -14,10 +15,9 @@ function session(id: number, buffered: number, sub = 'alice'): Session {
   return made;
 }
 
-function partsOf(sessions: ReadonlySet<Session>): ListParts {
-  const nowMs = () => 60_000;
+function partsOf(sessions: ReadonlySet<Session>, nowMs = () => 60_000): ListParts {
   const rates = new SendRates(sessions, nowMs);
-  return { worker: 0, sessions, idOf: String, receipts: { ageMs: () => 0 }, rates, nowMs };
+  return { worker: 0, sessions, idOf: String, receipts: { ageMs: () => 0 }, rates, nowMs, originMs: 1e12 + 0.4 };
 }
 
 const all = { sort: 'buffered', isAscending: false, limit: 3 } as const satisfies ConnectionQuery;
@@ -46,6 +46,49 @@ it('R61 lists each connection on one page', async () => {
     if (rows.length === behind) break;
   }
   expect(new Set(seen.map(([, , id]) => id)).size).toBe(50);
+});
+
+it('R61 gives a connection the same place by age on each page, though time passes', async () => {
+  const sessions = new Set(Array.from({ length: 3_000 }, (_, id) => session(id, 0)));
+  const nowMs = performance.now();
+  for (const one of sessions) one.traffic.opened(nowMs - one.id * 0.37);
+  const parts = partsOf(sessions, () => performance.now());
+  const list = async () => {
+    const { rows } = await listConnections(parts, { sort: 'age', isAscending: false, limit: 1_000 });
+    return rows.map(({ key }) => key);
+  };
+  const before = await list();
+  await until(() => performance.now() % 1 > 0.5);
+  expect(await list()).toEqual(before);
+  expect(before.map(([, , id]) => id)).toEqual(Array.from({ length: 1_000 }, (_, at) => 2_999 - at));
+});
+
+/** Gives a session so many subscriptions. */
+function withTopics(one: Session, count: number): Session {
+  const topics = new Map(Array.from({ length: count }, (_, at) => [`quotes:${at}`, { publishedBytes: 1 }]));
+  return Object.defineProperty(one, 'subscriptions', { value: topics });
+}
+
+it('R61 works out rates of wide subscriptions in turns, a few sessions at once', async () => {
+  const sessions = new Set(Array.from({ length: 400 }, (_, id) => withTopics(session(id, 0), 1_000)));
+  let turns = 0;
+  const count = () => {
+    turns++;
+    timer = setImmediate(count);
+  };
+  let timer = setImmediate(count);
+  const { rows } = await listConnections(partsOf(sessions), { ...all, sort: 'rate', limit: 200 });
+  clearImmediate(timer);
+  expect(rows).toHaveLength(200);
+  // 400 sessions for the order, and 200 for the rows.
+  expect(turns).toBeGreaterThanOrEqual(25);
+  const measured = new Set<Session>();
+  const rates = new SendRates(sessions, () => 0);
+  for (const one of sessions) {
+    Object.defineProperty(one.traffic, 'sentBytes', { get: () => Number(measured.add(one)) });
+  }
+  rates.measure();
+  expect(measured.size).toBe(20);
 });
 
 it('R61 measures how fast a connection is sent bytes', () => {

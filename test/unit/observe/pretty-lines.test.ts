@@ -34,6 +34,18 @@ describe('R62 a log line on a terminal', () => {
     );
   });
 
+  it('R62 shows the errors that an error stands for: its own message may be empty', () => {
+    const refused = ['::1', '127.0.0.1'].map(address => new Error(`connect ECONNREFUSED ${address}:4222`));
+    const text = shown(log => log.fatal({ err: new AggregateError(refused, '') }, 'closing failed'));
+    expect(text).toContain('\n    Error: connect ECONNREFUSED ::1:4222\n');
+    expect(text).toContain('\n    Error: connect ECONNREFUSED 127.0.0.1:4222\n');
+  });
+
+  it('R62 names a text of several lines', () => {
+    const text = shown(log => log.warn({ detail: 'a\nb', worker: 1 }, 'x'));
+    expect(withoutTime(text)).toBe('WARN  x  worker=1\n    detail:\n    a\n    b\n');
+  });
+
   it('R62 shows each level', () => {
     const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
     const text = shown(log => {

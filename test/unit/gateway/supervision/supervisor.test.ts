@@ -11,6 +11,7 @@ function newSupervisor(threadFile: URL, more: Partial<SupervisorOptions>): Worke
     config: () => readConfig({ WORKERS: '1' }),
     common: { readiness: new SharedArrayBuffer(4), liveSecret: 'of-a-test' },
     threadFile,
+    fixThreadFile: threadFile,
     rings: [new SharedArrayBuffer(4)],
     doorbells: new SharedArrayBuffer(4),
     revocations: () => [],

@@ -1,0 +1,135 @@
+/** The FIX thread's credentials and limits: those of the WebSocket threads, with the same tables in shared memory. */
+import type { Credential } from './auth/credential.js';
+import { livesOf, RevocationList } from './auth/revocations.js';
+import type { FixAccess, FixLog, LoggedConnection } from './fix/access.js';
+import { SymbolLookup } from './gateway/commands/symbol-lookup.js';
+import { ConnectionLimits } from './gateway/limits/connection-limits.js';
+import { Owners } from './gateway/limits/owner.js';
+import { sharedNowMs } from './gateway/limits/shared-clock.js';
+import { WorkBudgets } from './gateway/limits/work-budgets.js';
+import type { Access } from './gateway/sessions/access.js';
+import { Credentials } from './gateway/sessions/credentials.js';
+import type { ClientLog, LoggedClient } from './gateway/supervision/client-log.js';
+import type { WorkerThreadData } from './gateway/thread-life.js';
+import { CloseCode } from './protocol/close-code.js';
+import { monotonicMicros } from './protocol/wall-clock.js';
+import type { FixEnd } from './threads/fix-stats.js';
+import type { FromWorker, RevocationRecord } from './threads/thread-messages.js';
+
+/** Three parts of base64url, as no API key has them. */
+const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+const NO_CREDENTIAL = 'a credential is required: Username (553), and an API key or a token as Password (554)';
+
+/** The code of a close that a WebSocket would have got. */
+const CODES: Readonly<Record<FixEnd, number>> = {
+  left: 1000,
+  regular: CloseCode.goingAway,
+  protocol: 1002,
+  slow: CloseCode.slowConsumer,
+  expired: CloseCode.tokenExpired,
+  revoked: CloseCode.revoked,
+  limited: CloseCode.rateLimited,
+  broken: 1006,
+  refused: CloseCode.unauthorized,
+};
+/** As a refused upgrade. */
+const UNAUTHORIZED = 401;
+
+export class SharedAccess implements FixAccess {
+  readonly symbols: SymbolLookup;
+  readonly limits: ConnectionLimits;
+  readonly credentials: Credentials;
+  readonly budgets: WorkBudgets;
+  readonly revocations: RevocationList;
+  readonly #owners: Owners;
+  readonly #apiKeys: Access['authentication']['apiKeys'];
+
+  constructor(data: WorkerThreadData, access: Access, post: (message: FromWorker) => void) {
+    const { config } = data;
+    this.symbols = new SymbolLookup(config.symbols, post);
+    this.limits = new ConnectionLimits(config.limits, data);
+    this.revocations = new RevocationList({ lives: livesOf(config) });
+    for (const revocation of data.revocations) this.revocations.take(revocation);
+    this.credentials = new Credentials(access.authentication, this.limits, this.revocations);
+    this.#owners = new Owners(data.ownerSeed);
+    this.#apiKeys = access.authentication.apiKeys;
+    this.budgets = new WorkBudgets({
+      unitsPerSecond: config.limits.workUnitsPerSecond,
+      debts: data.debts.table,
+      seed: data.debts.seed,
+      nowMicros: monotonicMicros,
+    });
+  }
+
+  attempt(address: string): boolean {
+    return this.limits.attempt(address, sharedNowMs()) === undefined;
+  }
+
+  async verify(
+    username: string | undefined,
+    password: string | undefined,
+    address: string,
+  ): Promise<Credential | string> {
+    if (password === undefined) return NO_CREDENTIAL;
+    const isToken = TOKEN.test(password);
+    const verified = await this.credentials.of(isToken ? password : undefined, isToken ? undefined : password, address);
+    if ('status' in verified) return verified.message;
+    if (username !== undefined && username !== verified.sub) return 'Username (553) is not the user of the credential';
+    return verified;
+  }
+
+  enter(address: string, credential: Credential): string | undefined {
+    return this.limits.enter(address, credential)?.message;
+  }
+
+  leave(address: string, credential: Credential): void {
+    this.limits.leave(address, credential);
+  }
+
+  entitlementsOf(credential: Credential) {
+    return this.credentials.entitlementsOf(credential);
+  }
+
+  isStillGood(credential: Credential): boolean {
+    if (this.revocations.covers(credential)) return false;
+    return credential.apiKeyId === undefined || this.#apiKeys?.current(credential.apiKeyId) !== undefined;
+  }
+
+  budgetOf(address: string, credential: Credential) {
+    const payer = { account: this.budgets.open(address), tier: credential.tier, credential };
+    return {
+      charge: (units: number) => {
+        const waitMs = this.budgets.waitMs(payer);
+        if (waitMs === 0) this.budgets.charge(payer, units);
+        return waitMs;
+      },
+    };
+  }
+
+  ownerOf(address: string, credential: Credential): number {
+    return this.#owners.of(credential.sub, address);
+  }
+
+  unknown(symbols: readonly string[]): readonly string[] | Promise<readonly string[]> {
+    return this.symbols.unknown(symbols);
+  }
+
+  revoke(revocations: readonly RevocationRecord[]): void {
+    for (const revocation of revocations) this.revocations.take(revocation);
+  }
+}
+
+export function fixLogOf(log: ClientLog): FixLog {
+  const clientOf = ({ id, address, credential }: LoggedConnection): LoggedClient => {
+    return { id, address, user: credential?.sub ?? '', tier: credential?.tier };
+  };
+  return {
+    connected: connection => log.connected(clientOf(connection)),
+    refused: (connection, reason) =>
+      log.refused(clientOf(connection), { status: UNAUTHORIZED, code: 'unauthorized', reason }),
+    ended: (connection, kind, reason) => {
+      const by = kind === 'broken' || kind === 'left' ? 'client' : 'gateway';
+      log.ended(clientOf(connection), by, { code: CODES[kind], reason }, connection);
+    },
+  };
+}

@@ -1,0 +1,50 @@
+/** What decides who may connect, log on and ask for what; the same as for WebSocket connections (src/fix-thread.ts). */
+import type { Credential, Entitlements } from '../auth/credential.js';
+import type { FixEnd } from '../threads/fix-stats.js';
+
+/** A client's budget of work. */
+interface WorkBudget {
+  /** Charges units of work (protocol/costs.ts). @returns how long to wait instead, ms; 0: they are charged */
+  charge(units: number): number;
+}
+
+export interface FixAccess {
+  /** A connection attempt from this address. @returns false if there are too many */
+  attempt(address: string): boolean;
+  /**
+   * The credential behind a Logon.
+   * @returns a text: why it is refused
+   */
+  verify(
+    username: string | undefined,
+    password: string | undefined,
+    address: string,
+  ): Promise<Credential | string> | Credential | string;
+  /** Takes a slot, until `leave`. @returns why there is none */
+  enter(address: string, credential: Credential): string | undefined;
+  leave(address: string, credential: Credential): void;
+  entitlementsOf(credential: Credential): Entitlements;
+  /** False once it was revoked, or its API key is gone. */
+  isStillGood(credential: Credential): boolean;
+  budgetOf(address: string, credential: Credential): WorkBudget;
+  /** On whose behalf views are wanted. */
+  ownerOf(address: string, credential: Credential): number;
+  /** The symbols of these that do not exist. */
+  unknown(symbols: readonly string[]): readonly string[] | Promise<readonly string[]>;
+}
+
+/** What is logged of clients. */
+export interface FixLog {
+  connected(connection: LoggedConnection): void;
+  refused(connection: LoggedConnection, reason: string): void;
+  ended(connection: LoggedConnection, kind: FixEnd, reason: string): void;
+}
+
+export interface LoggedConnection {
+  readonly id: number;
+  readonly address: string;
+  readonly credential: Credential | undefined;
+  readonly openedMs: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}

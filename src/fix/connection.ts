@@ -1,0 +1,248 @@
+/** One FIX client: its socket, its session, its market data, and how it keeps up. */
+import type { Socket } from 'node:net';
+import type { Credential } from '../auth/credential.js';
+import type { Config, FixConfig } from '../config/environment.js';
+import { defaultClass } from '../protocol/view-options.js';
+import type { FixEnd } from '../threads/fix-stats.js';
+import type { FixAccess, LoggedConnection } from './access.js';
+import { Flow } from './flow.js';
+import { MarketData } from './market/market-data.js';
+import type { FixViews } from './market/views.js';
+import { AcceptorSession } from './session/acceptor-session.js';
+import { LOGGED_OUT, type SessionHost, type SessionSettings } from './session/contract.js';
+import type { LogonRequest } from './session/logon.js';
+import type { SessionNumbers } from './session/numbers.js';
+import type { FixMessage } from './wire/message.js';
+import type { MessageWriter } from './wire/writer.js';
+
+/** How long a client may take to read what was sent before its connection is cut. */
+const LINGER_MS = 2_000;
+const FIRST_BYTES = 2 * 1024;
+
+interface ConnectionParts {
+  readonly config: Pick<Config, 'limits' | 'circuit'>;
+  readonly fix: FixConfig;
+  readonly settings: SessionSettings;
+  readonly access: FixAccess;
+  readonly views: FixViews;
+  /** Shared by all sessions. */
+  readonly writer: MessageWriter;
+  readonly nowMs: () => number;
+  /** µs since the Unix epoch. */
+  readonly wallMicros: () => number;
+  /** The client wants to log on: answer with `admit`, `refuse` or `drop`. */
+  readonly onLogon: (connection: FixConnection, request: LogonRequest) => void;
+  /** Something waits for `flush`. */
+  readonly onUnflushed: (connection: FixConnection) => void;
+  readonly onEnded: (connection: FixConnection, kind: FixEnd, reason: string) => void;
+}
+
+export class FixConnection implements LoggedConnection {
+  readonly id: number;
+  readonly address: string;
+  readonly session: AcceptorSession;
+  readonly openedMs: number;
+  credential: Credential | undefined;
+  /** User and SenderCompID, once they are known to be its own. */
+  identity: string | undefined;
+  /** Names its sequence numbers; undefined until it is admitted. */
+  key: string | undefined;
+  market: MarketData | undefined;
+  receivedBytes = 0;
+  sentBytes = 0;
+  /** Monotonic, ms. */
+  lastReceivedMs: number;
+  messagesOut = 0;
+  readonly #parts: ConnectionParts;
+  readonly #socket: Socket;
+  readonly #flow: Flow;
+  #pending = Buffer.allocUnsafe(FIRST_BYTES);
+  #pendingBytes = 0;
+  #isMarked = false;
+  /** Undefined: the session decides. */
+  #endKind: FixEnd | undefined;
+  #isOver = false;
+  #messagesThisSecond = 0;
+  #secondMs = 0;
+
+  constructor(id: number, address: string, socket: Socket, parts: ConnectionParts) {
+    this.id = id;
+    this.address = address;
+    this.#socket = socket;
+    this.#parts = parts;
+    this.openedMs = parts.nowMs();
+    this.lastReceivedMs = this.openedMs;
+    const host: SessionHost = {
+      nowMs: parts.nowMs,
+      wallMicros: parts.wallMicros,
+      send: bytes => this.#send(bytes),
+      logon: request => parts.onLogon(this, request),
+      application: message => this.#application(message),
+      filled: () => this.market?.filled(),
+      disconnect: reason => this.#disconnected(reason),
+    };
+    this.session = new AcceptorSession(parts.settings, host, parts.writer);
+    this.#flow = new Flow({
+      backpressureBytesMax: parts.config.limits.backpressureBytesMax,
+      circuit: parts.config.circuit,
+      pause: () => this.#paused(),
+      resume: level => this.market?.resume(level),
+      restore: level => this.market?.setLevel(level),
+      tooSlow: reason => this.end('slow', reason, true),
+    });
+    socket.setNoDelay(true);
+    socket.on('data', bytes => this.#received(bytes));
+    socket.on('error', () => this.#broken('connection error'));
+    socket.on('close', () => this.#broken('connection closed by the client'));
+    socket.on('drain', () => this.#flow.check(socket.writableLength, parts.nowMs()));
+  }
+
+  get stalls(): number {
+    return this.#flow.stalls;
+  }
+
+  get isPaused(): boolean {
+    return this.#flow.isPaused;
+  }
+
+  get level(): number {
+    return this.#flow.level;
+  }
+
+  /** Bytes that wait for the socket. */
+  get buffered(): number {
+    return this.#socket.writableLength + this.#pendingBytes;
+  }
+
+  /** Lets the client in, with its numbers. */
+  admit(key: string, credential: Credential, numbers: SessionNumbers): void {
+    const { access, views, fix, config } = this.#parts;
+    const budget = access.budgetOf(this.address, credential);
+    this.key = key;
+    this.credential = credential;
+    this.market = new MarketData({
+      views,
+      tier: credential.tier,
+      owner: access.ownerOf(this.address, credential),
+      rateClass: defaultClass(credential.tier),
+      hasSeqTags: fix.hasSeqTags,
+      topicsMax: config.limits.subscriptionsMax,
+      entitlements: () => access.entitlementsOf(credential),
+      unknown: symbols => access.unknown(symbols),
+      charge: units => budget.charge(units),
+      begin: type => this.session.begin(type),
+      end: isKept => this.session.end(isKept),
+      isActive: () => this.session.isActive,
+    });
+    this.session.accept(numbers);
+  }
+
+  refuse(text: string): void {
+    this.#endKind = 'refused';
+    this.session.refuse(text);
+  }
+
+  /** Ends the connection without a message. */
+  drop(reason: string): void {
+    this.#endKind = 'refused';
+    this.session.drop(reason);
+  }
+
+  /** Logs the client out. @param isAtOnce without waiting for its answer */
+  end(kind: FixEnd, text: string, isAtOnce = false): void {
+    this.#endKind = kind;
+    this.session.leave(text, isAtOnce);
+  }
+
+  /** Call every 100 ms. */
+  tick(): void {
+    this.session.tick();
+    if (this.session.isActive) this.#flow.check(this.buffered, this.#parts.nowMs());
+  }
+
+  /** Writes what was sent since the last call. */
+  flush(): void {
+    this.#isMarked = false;
+    if (this.#pendingBytes === 0 || this.#socket.destroyed) return;
+    // The socket keeps the bytes until the kernel has them.
+    this.#socket.write(Buffer.from(this.#pending.subarray(0, this.#pendingBytes)));
+    this.#pendingBytes = 0;
+    this.#flow.check(this.#socket.writableLength, this.#parts.nowMs());
+  }
+
+  /** Cuts the connection. */
+  cut(): void {
+    this.#socket.destroy();
+  }
+
+  #send(bytes: Buffer): void {
+    const needed = this.#pendingBytes + bytes.length;
+    if (needed > this.#pending.length) {
+      const larger = Buffer.allocUnsafe(needed * 2);
+      larger.set(this.#pending.subarray(0, this.#pendingBytes));
+      this.#pending = larger;
+    }
+    this.#pending.set(bytes, this.#pendingBytes);
+    this.#pendingBytes = needed;
+    this.sentBytes += bytes.length;
+    this.messagesOut++;
+    if (this.#isMarked) return;
+    this.#isMarked = true;
+    this.#parts.onUnflushed(this);
+  }
+
+  #received(bytes: Buffer): void {
+    this.receivedBytes += bytes.length;
+    this.lastReceivedMs = this.#parts.nowMs();
+    if (this.session.isClosed) return;
+    const before = this.session.counters.messagesIn;
+    this.session.receive(bytes);
+    this.#countMessages(this.session.counters.messagesIn - before);
+    this.flush();
+  }
+
+  #countMessages(messages: number): void {
+    const { messagesPerSecondMax } = this.#parts.config.limits;
+    const nowMs = this.#parts.nowMs();
+    if (nowMs - this.#secondMs >= 1000) {
+      this.#secondMs = nowMs;
+      this.#messagesThisSecond = 0;
+    }
+    this.#messagesThisSecond += messages;
+    if (this.#messagesThisSecond <= messagesPerSecondMax || this.session.isClosed) return;
+    this.end('limited', `more than ${messagesPerSecondMax} messages in a second`, true);
+  }
+
+  #application(message: FixMessage): undefined {
+    this.market?.message(message);
+    return undefined;
+  }
+
+  #paused(): void {
+    this.market?.pause();
+    if (this.market?.endsWhenSlow === true) this.end('slow', 'slow consumer: ApplQueueAction 3 was asked for', true);
+  }
+
+  /** The session is over: what was sent still goes out. */
+  #disconnected(reason: string): void {
+    if (this.#isOver) return;
+    this.flush();
+    this.#over(reason);
+    this.#socket.end();
+    setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
+  }
+
+  #broken(reason: string): void {
+    if (this.#isOver) return;
+    this.#endKind = 'broken';
+    this.session.drop(reason);
+  }
+
+  #over(reason: string): void {
+    this.#isOver = true;
+    this.market?.close();
+    const kind =
+      this.#endKind ?? (reason === LOGGED_OUT ? 'left' : this.credential === undefined ? 'refused' : 'protocol');
+    this.#parts.onEnded(this, kind, reason);
+  }
+}

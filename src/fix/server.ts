@@ -1,0 +1,330 @@
+/** Listens for FIX clients, and keeps their connections: who may log on, once per identity, and until when. */
+
+import { readFileSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import type { Credential } from '../auth/credential.js';
+import type { Config, FixConfig } from '../config/environment.js';
+import { WatchedFiles } from '../config/watched-files.js';
+import type { FixEnd } from '../threads/fix-stats.js';
+import type { FixAccess, FixLog } from './access.js';
+import { FixConnection } from './connection.js';
+import type { FixViews } from './market/views.js';
+import type { NumberRequests } from './number-requests.js';
+import type { LogonRequest } from './session/logon.js';
+import { nextReset } from './store/daily-reset.js';
+import { MessageWriter } from './wire/writer.js';
+
+/** How often timers of all sessions are checked, and how often their numbers are saved. */
+export const TICK_MS = 100;
+export const SAVE_MS = 1_000;
+const TLS_MIN_VERSION = 'TLSv1.2';
+
+interface ServerParts {
+  readonly config: Config;
+  readonly fix: FixConfig;
+  readonly access: FixAccess;
+  readonly log: FixLog;
+  readonly views: FixViews;
+  readonly numbers: NumberRequests;
+  readonly nextId: () => number;
+  /** A client's address, from the socket's. */
+  readonly addressOf: (remoteAddress: string) => string;
+  readonly nowMs: () => number;
+  /** µs since the Unix epoch. */
+  readonly wallMicros: () => number;
+  readonly onFault: (what: string, cause: unknown) => void;
+}
+
+interface ServerCounters {
+  opened: number;
+  closed: number;
+  logons: number;
+  logonsRefused: number;
+  readonly ends: Map<FixEnd, number>;
+  messagesIn: number;
+  messagesOut: number;
+  garbled: number;
+  rejects: number;
+  resendsAsked: number;
+  resendsAnswered: number;
+  receivedBytes: number;
+  sentBytes: number;
+  stalls: number;
+}
+
+export class FixServer {
+  /** Of connections that have ended. */
+  readonly ended: ServerCounters = {
+    opened: 0,
+    closed: 0,
+    logons: 0,
+    logonsRefused: 0,
+    ends: new Map(),
+    messagesIn: 0,
+    messagesOut: 0,
+    garbled: 0,
+    rejects: 0,
+    resendsAsked: 0,
+    resendsAnswered: 0,
+    receivedBytes: 0,
+    sentBytes: 0,
+    stalls: 0,
+  };
+  readonly connections = new Set<FixConnection>();
+  readonly #parts: ServerParts;
+  /** Sessions by the identity that may exist once: user and SenderCompID. */
+  readonly #identities = new Set<string>();
+  /** What was sent to these waits for `flush`; and the same set of the turn before, empty. */
+  #unflushed = new Set<FixConnection>();
+  #flushed = new Set<FixConnection>();
+  readonly #writer = new MessageWriter();
+  #server: Server | TlsServer | undefined;
+  #stopWatching = () => {};
+  #resetAtMs: number;
+  /** Why no client may log on; undefined: clients may. */
+  #closedFor: string | undefined;
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
+    this.#resetAtMs = nextReset(parts.wallMicros() / 1000, parts.fix.resetTimeMs);
+  }
+
+  get isListening(): boolean {
+    return this.#server?.listening === true;
+  }
+
+  /** @returns the port; undefined when it is unavailable */
+  async listen(port: number): Promise<number | undefined> {
+    const { config, fix } = this.#parts;
+    const server = this.#newServer();
+    const listening = await new Promise<boolean>(resolve => {
+      server.once('error', () => resolve(false));
+      server.listen({ host: config.host, port }, () => resolve(true));
+    });
+    if (!listening) return undefined;
+    server.on('error', cause => this.#parts.onFault('FIX listener', cause));
+    this.#server = server;
+    if (fix.tls !== undefined) this.#watchCertificate(server as TlsServer, fix.tls);
+    const address = server.address();
+    return typeof address === 'object' ? address?.port : undefined;
+  }
+
+  /** Frees the port; connections stay. */
+  stopListening(): void {
+    this.#stopWatching();
+    this.#server?.close();
+    this.#server = undefined;
+  }
+
+  /** Refuses new logons from now on. */
+  refuseLogons(text: string): void {
+    this.#closedFor = text;
+  }
+
+  /** Writes what all connections were sent in this turn, institutional ones first. */
+  flush(): void {
+    const due = this.#unflushed;
+    if (due.size === 0) return;
+    // A client that has drained is sent something on the way: it comes in the next turn.
+    this.#unflushed = this.#flushed;
+    this.#flushed = due;
+    for (const connection of due) if (connection.market?.tier === 'institutional') connection.flush();
+    for (const connection of due) connection.flush();
+    due.clear();
+  }
+
+  /** Call every `TICK_MS`. */
+  tick(): void {
+    const wallMs = this.#parts.wallMicros() / 1000;
+    if (wallMs >= this.#resetAtMs) this.#reset(wallMs);
+    let buffered = 0;
+    for (const connection of this.connections) {
+      connection.tick();
+      buffered += connection.buffered;
+      const expiresAtMs = connection.credential?.expiresAtMs ?? Number.POSITIVE_INFINITY;
+      const toleranceMs = this.#parts.config.auth.clockToleranceMs;
+      if (wallMs > expiresAtMs + toleranceMs) connection.end('expired', 'credential expired; log on with another one');
+    }
+    if (buffered > this.#parts.config.limits.bufferedBytesMax) this.#shed();
+    this.flush();
+  }
+
+  /** Call every `SAVE_MS`. */
+  save(): void {
+    const { numbers } = this.#parts;
+    const open = [...this.connections].flatMap(({ key, session }) =>
+      key === undefined ? [] : [[key, session.numbers] as const],
+    );
+    numbers.save(open);
+  }
+
+  /** Another gateway has taken this session. */
+  lost(key: string): void {
+    for (const connection of this.connections) {
+      if (connection.key === key) connection.end('regular', 'this session continues at another gateway', true);
+    }
+  }
+
+  /** Ends sessions whose credentials are not good any more, and topics that the others may not have. */
+  recheck(): void {
+    for (const connection of this.connections) {
+      const { credential } = connection;
+      if (credential === undefined) continue;
+      if (!this.#parts.access.isStillGood(credential)) connection.end('revoked', 'credential revoked', true);
+      else connection.market?.recheck();
+    }
+    this.flush();
+  }
+
+  /** Something that concerns all clients. */
+  news(headline: string, text: string): void {
+    for (const { market } of this.connections) market?.news([], headline, text);
+    this.flush();
+  }
+
+  #newServer(): Server | TlsServer {
+    const { tls } = this.#parts.fix;
+    const onSocket = (socket: Socket) => this.#connected(socket);
+    // A client may close its side and still read its Logout.
+    const options = { allowHalfOpen: false, pauseOnConnect: false };
+    if (tls === undefined) return createServer(options, onSocket);
+    const server = createTlsServer({ ...options, ...contextOf(tls), minVersion: TLS_MIN_VERSION }, onSocket);
+    // A failed handshake ends that connection alone.
+    server.on('tlsClientError', () => {});
+    return server;
+  }
+
+  #watchCertificate(server: TlsServer, files: NonNullable<FixConfig['tls']>): void {
+    const watched = new WatchedFiles([files.certFile, files.keyFile]);
+    void watched.read(async () => undefined);
+    this.#stopWatching = watched.watch(() =>
+      watched.read(async () => {
+        try {
+          server.setSecureContext({ ...contextOf(files), minVersion: TLS_MIN_VERSION });
+        } catch (cause) {
+          this.#parts.onFault('new FIX certificate unusable; keeping the current one', cause);
+        }
+      }),
+    );
+  }
+
+  #connected(socket: Socket): void {
+    const { access, addressOf, nextId, config, fix } = this.#parts;
+    const address = addressOf(socket.remoteAddress ?? '');
+    const pending = this.connections.size - this.#identities.size;
+    if (!access.attempt(address) || pending >= config.limits.pendingMax) {
+      socket.destroy();
+      return;
+    }
+    this.ended.opened++;
+    const connection = new FixConnection(nextId(), address, socket, {
+      ...this.#parts,
+      settings: fix,
+      writer: this.#writer,
+      onLogon: (from, request) => void this.#logon(from, request),
+      onUnflushed: from => this.#unflushed.add(from),
+      onEnded: (from, kind, reason) => this.#ended(from, kind, reason),
+    });
+    this.connections.add(connection);
+  }
+
+  async #logon(connection: FixConnection, request: LogonRequest): Promise<void> {
+    const { access, onFault } = this.#parts;
+    try {
+      if (this.#closedFor !== undefined) {
+        connection.refuse(this.#closedFor);
+        return;
+      }
+      const { username, password } = request;
+      const verified = await access.verify(username, password, connection.address);
+      if (typeof verified === 'string') connection.refuse(verified);
+      else if (this.connections.has(connection)) await this.#admit(connection, request, verified);
+    } catch (cause) {
+      onFault('FIX logon', cause);
+      connection.refuse('internal error');
+    } finally {
+      this.flush();
+    }
+  }
+
+  async #admit(connection: FixConnection, { senderCompId }: LogonRequest, credential: Credential): Promise<void> {
+    const { access, numbers, log } = this.#parts;
+    const identity = `${senderCompId}\n${credential.sub}`;
+    if (this.#identities.has(identity)) {
+      connection.drop('another session has this identity');
+      return;
+    }
+    const full = access.enter(connection.address, credential);
+    if (full !== undefined) {
+      connection.refuse(full);
+      return;
+    }
+    this.#identities.add(identity);
+    connection.identity = identity;
+    connection.credential = credential;
+    const opened = await numbers.open(senderCompId, credential.sub);
+    if (opened.numbers === undefined) {
+      connection.refuse(opened.detail);
+      return;
+    }
+    // While the numbers were read, the client may have left, and its credential may have been revoked.
+    const isGood = access.isStillGood(credential);
+    if (!isGood || !this.connections.has(connection)) {
+      numbers.release(opened.key, opened.numbers);
+      connection.refuse('credential revoked');
+      return;
+    }
+    connection.admit(opened.key, credential, opened.numbers);
+    if (!connection.session.isActive) return;
+    this.ended.logons++;
+    log.connected(connection);
+  }
+
+  #ended(connection: FixConnection, kind: FixEnd, reason: string): void {
+    const { access, numbers, log } = this.#parts;
+    const { credential, key, session, address, identity } = connection;
+    this.connections.delete(connection);
+    this.#unflushed.delete(connection);
+    if (identity !== undefined) this.#identities.delete(identity);
+    if (identity !== undefined && credential !== undefined) access.leave(address, credential);
+    if (key !== undefined) numbers.release(key, session.numbers);
+    const { ended } = this;
+    ended.closed++;
+    ended.ends.set(kind, (ended.ends.get(kind) ?? 0) + 1);
+    if (kind === 'refused') ended.logonsRefused++;
+    const { messagesIn, garbled, rejects, resendsAsked, resendsAnswered } = session.counters;
+    ended.messagesIn += messagesIn;
+    ended.garbled += garbled;
+    ended.rejects += rejects;
+    ended.resendsAsked += resendsAsked;
+    ended.resendsAnswered += resendsAnswered;
+    ended.messagesOut += connection.messagesOut;
+    ended.receivedBytes += connection.receivedBytes;
+    ended.sentBytes += connection.sentBytes;
+    ended.stalls += connection.stalls;
+    if (kind === 'refused') log.refused(connection, reason);
+    else if (credential !== undefined) log.ended(connection, kind, reason);
+  }
+
+  #reset(wallMs: number): void {
+    this.#resetAtMs = nextReset(wallMs, this.#parts.fix.resetTimeMs);
+    for (const connection of this.connections) {
+      connection.end('regular', 'daily reset of sequence numbers; log on again with MsgSeqNum 1');
+    }
+  }
+
+  /** Too many bytes wait for all sockets: the connection with the most goes. */
+  #shed(): void {
+    let most: FixConnection | undefined;
+    for (const connection of this.connections) {
+      if (most === undefined || connection.buffered > most.buffered) most = connection;
+    }
+    most?.end('slow', 'slow consumer: too many bytes wait for all clients', true);
+  }
+}
+
+/** @throws {Error} if the files cannot be read */
+function contextOf({ certFile, keyFile }: NonNullable<FixConfig['tls']>): { cert: Buffer; key: Buffer } {
+  return { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+}

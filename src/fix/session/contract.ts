@@ -1,0 +1,44 @@
+/** What a session is set up with, needs from outside and tells it. */
+import type { FixMessage } from '../wire/message.js';
+import type { Rejection } from '../wire/validation.js';
+import type { LogonRequest } from './logon.js';
+
+export interface SessionSettings {
+  /** Our CompID. */
+  readonly compId: string;
+  readonly heartbeatMinSeconds: number;
+  readonly heartbeatMaxSeconds: number;
+  /** Longest body of a message. */
+  readonly messageBytesMax: number;
+  /** How far SendingTime may be from our time. */
+  readonly sendingTimeMaxMs: number;
+}
+
+/** What a session needs from outside, and tells it. */
+export interface SessionHost {
+  /** Monotonic, ms. */
+  readonly nowMs: () => number;
+  /** The time of day, µs since the Unix epoch. */
+  readonly wallMicros: () => number;
+  /** The bytes are valid until it returns. */
+  send(bytes: Buffer): void;
+  /** A client wants to log on: answer with `accept`, `refuse` or `drop`, now or later. */
+  logon(request: LogonRequest): void;
+  /** A message that is not of the session, in order; returns what is wrong with it. */
+  application(message: FixMessage): Rejection | undefined;
+  /** Market data with these numbers was filled instead of sent again. */
+  filled(begin: number, end: number): void;
+  /** Ends the connection, after what was sent. No call follows. */
+  disconnect(reason: string): void;
+}
+
+export interface SessionCounters {
+  messagesIn: number;
+  garbled: number;
+  rejects: number;
+  resendsAsked: number;
+  resendsAnswered: number;
+}
+
+/** Why a session ended whose client logged out, or answered our Logout. */
+export const LOGGED_OUT = 'logged out';

@@ -1,0 +1,20 @@
+/** Where entries of sequence numbers are kept: one text per session. */
+export interface Entries {
+  /** Whether several gateways share them: then one of them holds an entry at a time. */
+  readonly areShared: boolean;
+  /** @throws {Error} if it cannot be read */
+  read(key: string): Promise<Entry | undefined>;
+  /**
+   * Writes an entry that nobody has written since.
+   * @param revision of the entry that was read; undefined: there was none
+   * @returns the new revision; undefined if another gateway has written it
+   * @throws {Error} if it cannot be written
+   */
+  write(key: string, text: string, revision: number | undefined): Promise<number | undefined>;
+  close(): Promise<void>;
+}
+
+export interface Entry {
+  readonly text: string;
+  readonly revision: number;
+}

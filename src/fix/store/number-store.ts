@@ -1,0 +1,172 @@
+/**
+ * The sequence numbers of all sessions, for longer than their connections last. While a session is open, the entry is
+ * ahead of it: after a crash its next message has a number that was never used, and the client fills the hole as it
+ * fills any other. Where gateways share the entries, one of them holds a session at a time.
+ */
+import { createHash } from 'node:crypto';
+import { FIRST_NUMBERS, type SessionNumbers } from '../session/numbers.js';
+import { lastReset } from './daily-reset.js';
+import type { Entries } from './entries.js';
+
+/** How far an entry is ahead of its open session: several seconds of messages at full speed. */
+export const AHEAD = 20_000;
+/** How long a session belongs to a gateway that does not renew it. */
+export const HELD_MS = 15_000;
+const RENEW_MS = 5_000;
+
+type OpenOutcome =
+  | { readonly ok: true; readonly numbers: SessionNumbers }
+  | { readonly ok: false; readonly code: 'held' | 'unavailable'; readonly detail: string };
+
+interface StoredNumbers extends SessionNumbers {
+  readonly senderCompId: string;
+  /** The reset that these numbers began with, ms since the Unix epoch. */
+  readonly resetMs: number;
+  /** The gateway that has the session open, and until when unless it renews that. */
+  readonly holder?: string;
+  readonly heldUntilMs?: number;
+}
+
+interface OpenSession {
+  readonly senderCompId: string;
+  readonly resetMs: number;
+  revision: number | undefined;
+  numbers: SessionNumbers;
+  saved: SessionNumbers;
+  savedAtMs: number;
+  writing: Promise<void> | undefined;
+}
+
+interface NumberStoreOptions {
+  readonly entries: Entries;
+  /** Names this run of this gateway. */
+  readonly holder: string;
+  /** Ms since the Unix epoch. */
+  readonly nowMs: () => number;
+  /** Ms after midnight UTC; undefined: no daily reset. */
+  readonly resetTimeMs: number | undefined;
+  /** Another gateway has taken the session. */
+  readonly onLost: (key: string) => void;
+  readonly onFault: (what: string, cause: unknown) => void;
+}
+
+/** The name of a session's entry. Users who choose the same CompID have sessions of their own. */
+export function sessionKey(senderCompId: string, user: string): string {
+  const hash = createHash('sha256').update(`${senderCompId}\0${user}`).digest('hex');
+  return `${senderCompId.replaceAll(/[^\w-]/g, '_')}-${hash.slice(0, 24)}`;
+}
+
+export class NumberStore {
+  readonly #options: NumberStoreOptions;
+  readonly #open = new Map<string, OpenSession>();
+
+  constructor(options: NumberStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a session. It is this gateway's until `release`, or until another one has taken it. Never rejects. */
+  async open(key: string, senderCompId: string): Promise<OpenOutcome> {
+    const { entries, nowMs, resetTimeMs, holder } = this.#options;
+    try {
+      // An earlier connection may still be writing.
+      await this.#open.get(key)?.writing;
+      const entry = await entries.read(key);
+      const stored = entry === undefined ? undefined : (JSON.parse(entry.text) as StoredNumbers);
+      const heldMs = (stored?.heldUntilMs ?? 0) - nowMs();
+      if (entries.areShared && stored?.holder !== undefined && stored.holder !== holder && heldMs > 0) {
+        const detail = `another gateway has this session; try again in ${Math.ceil(heldMs / 1000)} s`;
+        return { ok: false, code: 'held', detail };
+      }
+      const resetMs = lastReset(nowMs(), resetTimeMs);
+      const isOld = stored === undefined || (Number.isFinite(resetMs) && stored.resetMs < resetMs);
+      const numbers = isOld ? FIRST_NUMBERS : { nextIn: stored.nextIn, nextOut: stored.nextOut };
+      const session: OpenSession = {
+        senderCompId,
+        resetMs: Number.isFinite(resetMs) ? resetMs : 0,
+        revision: entry?.revision,
+        numbers,
+        saved: FIRST_NUMBERS,
+        savedAtMs: 0,
+        writing: undefined,
+      };
+      if (!(await this.#write(key, session, true))) {
+        return { ok: false, code: 'held', detail: 'another gateway has just taken this session' };
+      }
+      this.#open.set(key, session);
+      return { ok: true, numbers };
+    } catch (cause) {
+      this.#options.onFault('cannot read or write sequence numbers', cause);
+      return { ok: false, code: 'unavailable', detail: 'sequence numbers are unavailable; try again later' };
+    }
+  }
+
+  /** The numbers of an open session now. Call every second or so, also if they are the same. */
+  save(key: string, numbers: SessionNumbers): void {
+    const session = this.#open.get(key);
+    if (session === undefined) return;
+    session.numbers = numbers;
+    if (session.writing !== undefined) return;
+    const { saved, savedAtMs } = session;
+    const isAhead = saved.nextIn === numbers.nextIn && saved.nextOut - numbers.nextOut > AHEAD / 2;
+    const isHeld = !this.#options.entries.areShared || this.#options.nowMs() - savedAtMs < RENEW_MS;
+    if (!isAhead || !isHeld || numbers.nextOut < saved.nextOut - AHEAD) this.#writeSoon(key, session);
+  }
+
+  /** The session is closed, with these numbers. Resolves once they are written; never rejects. */
+  async release(key: string, numbers: SessionNumbers): Promise<void> {
+    const session = this.#open.get(key);
+    if (session === undefined) return;
+    session.numbers = numbers;
+    await session.writing;
+    // It may have been lost, or opened again.
+    if (this.#open.get(key) !== session) return;
+    session.writing = this.#write(key, session, false)
+      .then(isOurs => {
+        if (isOurs && this.#open.get(key) === session) this.#open.delete(key);
+      })
+      .catch((cause: unknown) => this.#options.onFault('cannot write sequence numbers', cause))
+      .finally(() => {
+        session.writing = undefined;
+      });
+    await session.writing;
+  }
+
+  /** Writes all sessions that are still open, as released. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map(([key, { numbers }]) => this.release(key, numbers)));
+    await this.#options.entries.close();
+  }
+
+  #writeSoon(key: string, session: OpenSession): void {
+    session.writing = this.#write(key, session, true)
+      .then(isOurs => {
+        if (isOurs || this.#open.get(key) !== session) return;
+        this.#open.delete(key);
+        this.#options.onLost(key);
+      })
+      .catch((cause: unknown) => this.#options.onFault('cannot write sequence numbers', cause))
+      .finally(() => {
+        session.writing = undefined;
+      });
+  }
+
+  /** @returns false if another gateway has written the entry */
+  async #write(key: string, session: OpenSession, isOpen: boolean): Promise<boolean> {
+    const { entries, holder, nowMs } = this.#options;
+    const { senderCompId, resetMs, numbers } = session;
+    const nextOut = isOpen ? numbers.nextOut + AHEAD : numbers.nextOut;
+    const stored: StoredNumbers = {
+      senderCompId,
+      nextIn: numbers.nextIn,
+      nextOut,
+      resetMs,
+      ...(isOpen ? { holder, heldUntilMs: nowMs() + HELD_MS } : {}),
+    };
+    const revision = await entries.write(key, JSON.stringify(stored), session.revision);
+    if (revision === undefined) return false;
+    session.revision = revision;
+    session.saved = { nextIn: numbers.nextIn, nextOut };
+    session.savedAtMs = nowMs();
+    return true;
+  }
+}

@@ -1,0 +1,65 @@
+/** One process writes a journal at a time. A lock whose process has ended is taken over. */
+import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const LOCK = 'journal.lock';
+/** Most attempts while other processes take and release the lock. */
+const ATTEMPTS_MAX = 5;
+
+/** @returns what releases the lock; undefined while another process holds it. @throws {Error} when the folder is unusable */
+export function lockFolder(folder: string): (() => void) | undefined {
+  const path = join(folder, LOCK);
+  const own = JSON.stringify({ pid: process.pid, started: startOf(process.pid) });
+  // Written beside it first: the lock appears whole or not at all.
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, own);
+  try {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      try {
+        linkSync(draft, path);
+        return () => unlinkSync(path);
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+      }
+      if (isHeld(path)) return undefined;
+      unlinkSync(path);
+    }
+    return undefined;
+  } finally {
+    unlinkSync(draft);
+  }
+}
+
+function isHeld(path: string): boolean {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    // Released since.
+    return false;
+  }
+  const { pid, started } = JSON.parse(text) as { pid: number; started: string };
+  const now = startOf(pid);
+  return now === undefined ? isAlive(pid) : now === started;
+}
+
+/** When a process started, as Linux tells it; undefined when it does not run, or elsewhere. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The second field, a name in brackets, may hold blanks; the start time is the 20th behind it.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (process.platform === 'linux') return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,303 @@
+/**
+ * Writes a journal: collects records into blocks, chains them, rotates and seals segments, and removes old ones. It belongs to
+ * a thread of its own and writes synchronously.
+ */
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import {
+  BlockChain,
+  blockHash,
+  type ChainState,
+  chainText,
+  closingLine,
+  EMPTY_CHAIN,
+  parseChain,
+} from './block-chain.js';
+import { type ClockQuality, listSegments, parseLine, readLines, type SegmentFile, segmentName } from './segments.js';
+
+/** A block is closed at the latest this long after its first record, or at this size. */
+const BLOCK_MS_MAX = 100;
+const BLOCK_BYTES_MAX = 256 * 1024;
+/** Only the owner and the group may read: the journal holds personal data. */
+const FILE_MODE = 0o640;
+const FOLDER_MODE = 0o750;
+const DAY_MICROS = 86_400_000_000;
+
+/** The state before the first segment that is kept, and before the last one. */
+export const FIRST_STATE = 'first.json';
+const LAST_STATE = 'last.json';
+
+export interface WriterOptions {
+  readonly folder: string;
+  readonly node: string;
+  readonly fsync: 'block' | 'second' | 'off';
+  readonly segmentBytesMax: number;
+  /** How long sealed segments are kept, in µs. */
+  readonly retentionMicros: number;
+  /** Time of day, µs since the Unix epoch. */
+  readonly nowMicros: () => number;
+  readonly clock: () => ClockQuality;
+  /** A complete segment could not be compressed, or an old one not removed. Nothing is lost. */
+  readonly onFault: (what: string, cause: unknown) => void;
+}
+
+export class JournalWriter {
+  readonly #options: WriterOptions;
+  #chain = new BlockChain();
+  #segment = 0;
+  #file: number | undefined;
+  #segmentBytes = 0;
+  #openedMicros = 0;
+  #lines: Buffer[] = [];
+  #records = 0;
+  #blockBytes = 0;
+  #blockMicros = 0;
+  #unsynced = false;
+  #sealing: Promise<void> = Promise.resolve();
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  get blocks(): number {
+    return this.#chain.blocks;
+  }
+
+  /** The root of the tree over all blocks. */
+  root(): Buffer {
+    return this.#chain.root();
+  }
+
+  /**
+   * Continues the journal in the folder, or begins one. What a crash left behind the last block becomes a block; a line that was
+   * cut is removed.
+   * @throws {Error} when the folder is unusable, or its journal cannot be continued
+   */
+  async open(): Promise<void> {
+    const { folder } = this.#options;
+    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+    const segments = listSegments(folder);
+    // A crash may leave a file without its head.
+    while (segments.length > 0 && (await headOf(segments.at(-1) as SegmentFile)) === undefined) {
+      unlinkSync((segments.pop() as SegmentFile).path);
+    }
+    const last = segments.at(-1);
+    if (last === undefined) {
+      writeState(folder, FIRST_STATE, EMPTY_CHAIN);
+    } else {
+      const state = await this.#stateBefore(segments, last);
+      this.#chain = new BlockChain(state);
+      this.#repair(last, await addBlocks(last, this.#chain));
+      this.#segment = last.number;
+      if (!last.isSealed) this.#seal(last);
+    }
+    this.#begin();
+  }
+
+  /** The chain's state before the last segment: as it was noted, or by reading all segments. */
+  async #stateBefore(segments: readonly SegmentFile[], last: SegmentFile): Promise<ChainState> {
+    const { folder } = this.#options;
+    const noted = readState(folder, LAST_STATE);
+    const head = await headOf(last);
+    if (noted !== undefined && head?.prev === noted.hash.toString('hex')) return noted;
+    const first = readState(folder, FIRST_STATE);
+    if (first === undefined)
+      throw new Error(`${join(folder, FIRST_STATE)} is missing or damaged: the chain cannot be continued`);
+    this.#chain = new BlockChain(first);
+    for (const segment of segments.slice(0, -1)) await addBlocks(segment, this.#chain);
+    return this.#chain.state;
+  }
+
+  /** Makes a block of the lines that a crash left behind the last one, and cuts off a broken line. */
+  #repair({ path, isSealed }: SegmentFile, { lines, end, isWhole }: OpenLines): void {
+    if (isSealed) return;
+    const file = openSync(path, 'r+');
+    try {
+      ftruncateSync(file, end);
+      if (lines.length === 0) return;
+      const records = lines.length - (isWhole ? 1 : 0);
+      const block = this.#chain.blocks;
+      writeSync(file, closingLine(block, records, this.#chain.add(lines)), end);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** Begins the next segment. Its head belongs to its first block. */
+  #begin(): void {
+    const { folder, node, nowMicros, clock } = this.#options;
+    this.#segment++;
+    this.#openedMicros = nowMicros();
+    writeState(folder, LAST_STATE, this.#chain.state);
+    this.#file = openSync(join(folder, segmentName(this.#segment)), 'ax', FILE_MODE);
+    this.#segmentBytes = 0;
+    const opened = new Date(this.#openedMicros / 1000).toISOString();
+    const head = { segment: this.#segment, prev: this.#chain.hash.toString('hex'), node, opened, clock: clock() };
+    this.#push(`${JSON.stringify(head)}\n`);
+  }
+
+  #push(line: string): void {
+    const bytes = Buffer.from(line);
+    if (this.#lines.length === 0) this.#blockMicros = this.#options.nowMicros();
+    this.#lines.push(bytes);
+    this.#blockBytes += bytes.length;
+  }
+
+  /** @param record one JSON object without a newline. @throws {Error} when the disk refuses it */
+  write(record: string): void {
+    this.#push(`${record}\n`);
+    this.#records++;
+    if (this.#blockBytes >= BLOCK_BYTES_MAX) this.#closeBlock();
+  }
+
+  /** Closes a block that is due, and a segment. Call it every {@link BLOCK_MS_MAX}. @throws {Error} when the disk refuses it */
+  maintain(): void {
+    const nowMicros = this.#options.nowMicros();
+    if (this.#records > 0 && nowMicros - this.#blockMicros >= BLOCK_MS_MAX * 1000) this.#closeBlock();
+    const isNextDay = Math.floor(nowMicros / DAY_MICROS) !== Math.floor(this.#openedMicros / DAY_MICROS);
+    if (this.#segmentBytes >= this.#options.segmentBytesMax || (isNextDay && this.#segmentBytes > 0)) this.#rotate();
+  }
+
+  /** For `fsync: 'second'`: call it every second. */
+  sync(): void {
+    if (this.#file === undefined || !this.#unsynced || this.#options.fsync === 'off') return;
+    fsyncSync(this.#file);
+    this.#unsynced = false;
+  }
+
+  /** Closes the last block and the file. The segment is continued by the next one, after a restart. */
+  async close(): Promise<void> {
+    if (this.#file === undefined) return;
+    if (this.#records > 0) this.#closeBlock();
+    this.sync();
+    closeSync(this.#file);
+    this.#file = undefined;
+    await this.#sealing;
+  }
+
+  #closeBlock(): void {
+    if (this.#file === undefined) throw new Error('the journal is not open');
+    const block = this.#chain.blocks;
+    const hash = blockHash(this.#chain.hash, this.#lines);
+    const bytes = Buffer.concat([...this.#lines, Buffer.from(closingLine(block, this.#records, hash))]);
+    try {
+      writeAll(this.#file, bytes);
+    } catch (cause) {
+      // The block stays here, to be written again.
+      ftruncateSync(this.#file, this.#segmentBytes);
+      throw cause;
+    }
+    this.#chain.add(this.#lines);
+    this.#lines = [];
+    this.#blockBytes = 0;
+    this.#records = 0;
+    this.#segmentBytes += bytes.length;
+    this.#unsynced = true;
+    if (this.#options.fsync === 'block') this.sync();
+  }
+
+  #rotate(): void {
+    if (this.#file === undefined) return;
+    if (this.#records > 0) this.#closeBlock();
+    this.sync();
+    closeSync(this.#file);
+    const path = join(this.#options.folder, segmentName(this.#segment));
+    this.#seal({ number: this.#segment, path, isSealed: false });
+    this.#begin();
+  }
+
+  /** Removes segments that were complete before the retention began, and notes the chain's state behind them. */
+  async #prune(): Promise<void> {
+    const { folder, nowMicros, retentionMicros } = this.#options;
+    const segments = listSegments(folder);
+    for (const [i, segment] of segments.entries()) {
+      const next = segments[i + 1];
+      if (next === undefined || !segment.isSealed) return;
+      const opened = Date.parse(String((await headOf(next))?.opened));
+      if (!(opened * 1000 < nowMicros() - retentionMicros)) return;
+      const chain = new BlockChain(readState(folder, FIRST_STATE));
+      await addBlocks(segment, chain);
+      writeState(folder, FIRST_STATE, chain.state);
+      unlinkSync(segment.path);
+    }
+  }
+
+  #seal(segment: SegmentFile): void {
+    this.#sealing = this.#sealing
+      .then(() => compress(segment.path))
+      .then(() => this.#prune())
+      .catch((cause: unknown) => this.#options.onFault(`sealing ${segment.path}`, cause));
+  }
+}
+
+function writeAll(file: number, bytes: Buffer): void {
+  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+}
+
+async function compress(path: string): Promise<void> {
+  const draft = `${path}.gz.new`;
+  await pipeline(createReadStream(path), createGzip(), createWriteStream(draft, { mode: FILE_MODE, flush: true }));
+  renameSync(draft, `${path}.gz`);
+  unlinkSync(path);
+}
+
+/** Lines behind a segment's last block. */
+interface OpenLines {
+  readonly lines: readonly Buffer[];
+  /** Bytes up to the end of the last whole line. */
+  readonly end: number;
+  /** The lines are the whole segment: the first is its head. */
+  readonly isWhole: boolean;
+}
+
+/** Adds a segment's blocks to a chain. @returns what stands behind the last one */
+async function addBlocks(segment: SegmentFile, chain: BlockChain): Promise<OpenLines> {
+  let lines: Buffer[] = [];
+  let count = 0;
+  let end = 0;
+  for await (const { bytes, isCut } of readLines(segment)) {
+    if (isCut) break;
+    count++;
+    end += bytes.length;
+    if (count > 1 && Object.hasOwn(parseLine(bytes) ?? {}, 'block')) {
+      chain.add(lines);
+      lines = [];
+    } else lines.push(bytes);
+  }
+  return { lines, end, isWhole: lines.length === count };
+}
+
+async function headOf(segment: SegmentFile): Promise<Readonly<Record<string, unknown>> | undefined> {
+  for await (const { bytes } of readLines(segment)) return parseLine(bytes);
+  return undefined;
+}
+
+export function readState(folder: string, name: string): ChainState | undefined {
+  const path = join(folder, name);
+  if (!existsSync(path) || statSync(path).size === 0) return undefined;
+  return parseChain(readFileSync(path, 'utf8'));
+}
+
+function writeState(folder: string, name: string, state: ChainState): void {
+  const path = join(folder, name);
+  writeFileSync(`${path}.new`, chainText(state), { mode: FILE_MODE, flush: true });
+  renameSync(`${path}.new`, path);
+}

@@ -1,0 +1,46 @@
+/** What the detectors watch: orders, trades and depth, with numbers that are compared and never passed on. */
+
+export type Side = 'buy' | 'sell';
+
+export interface OrderEvent {
+  readonly kind: 'order';
+  /** µs since the Unix epoch, as the publisher says, else when it was received. */
+  readonly atMicros: number;
+  readonly user: string;
+  readonly symbol: string;
+  readonly orderId: string;
+  readonly action: 'created' | 'replaced' | 'partially_filled' | 'filled' | 'cancelled' | 'rejected';
+  readonly side: Side;
+  /** Undefined for an order without a limit. */
+  readonly price: number | undefined;
+  /** Of the whole order, as it is now. */
+  readonly quantity: number;
+  /** Of the whole order so far. */
+  readonly filled: number;
+}
+
+export interface TradeEvent {
+  readonly kind: 'trade';
+  readonly atMicros: number;
+  readonly symbol: string;
+  readonly tradeId: string;
+  readonly price: number;
+  readonly quantity: number;
+  readonly buyer: string;
+  readonly seller: string;
+  /** Who took the liquidity; undefined when the publisher does not say. */
+  readonly aggressor: Side | undefined;
+}
+
+/** Quantity on the ten best levels. */
+export interface DepthEvent {
+  readonly kind: 'depth';
+  readonly atMicros: number;
+  readonly symbol: string;
+  readonly bidQuantity: number;
+  readonly askQuantity: number;
+}
+
+export type MarketEvent = OrderEvent | TradeEvent | DepthEvent;
+
+export const opposite = (side: Side): Side => (side === 'buy' ? 'sell' : 'buy');

@@ -1,0 +1,84 @@
+/** Reads what publishers write (ops/publishing.md) as events for the detectors. */
+import type { MarketEvent, OrderEvent, Side, TradeEvent } from './events.js';
+
+const ACTIONS: ReadonlySet<string> = new Set([
+  'created',
+  'replaced',
+  'partially_filled',
+  'filled',
+  'cancelled',
+  'rejected',
+]);
+
+type Members = Readonly<Record<string, unknown>>;
+
+/** @param user whom the subject names. @param receivedMicros counts when the message has no time. @returns undefined when it says too little */
+export function parseOrder(message: Members, user: string, receivedMicros: number): OrderEvent | undefined {
+  const { action, order_id: id, symbol, quantity, filled_quantity: filled, price, timestamp } = message;
+  const side = sideOf(message.side);
+  if (typeof action !== 'string' || !ACTIONS.has(action)) return undefined;
+  if (side === undefined || !isName(id) || typeof symbol !== 'string') return undefined;
+  return {
+    kind: 'order',
+    atMicros: microsOf(timestamp) ?? receivedMicros,
+    user,
+    symbol,
+    orderId: String(id),
+    action: action as OrderEvent['action'],
+    side,
+    price: numberOf(price),
+    quantity: numberOf(quantity) ?? 0,
+    filled: numberOf(filled) ?? 0,
+  };
+}
+
+/** @returns undefined without both parties: there is nothing to watch then */
+export function parseTrade(message: Members, receivedMicros: number): TradeEvent | undefined {
+  const { trade_id: id, symbol, buyer_id: buyer, seller_id: seller, executed_at: time } = message;
+  const [price, quantity] = [numberOf(message.price), numberOf(message.quantity)];
+  if (!isName(id) || !isName(buyer) || !isName(seller) || typeof symbol !== 'string') return undefined;
+  if (price === undefined || quantity === undefined) return undefined;
+  return {
+    kind: 'trade',
+    atMicros: microsOf(time) ?? receivedMicros,
+    symbol,
+    tradeId: String(id),
+    price,
+    quantity,
+    buyer: String(buyer),
+    seller: String(seller),
+    aggressor: sideOf(message.aggressor_side),
+  };
+}
+
+const LEVELS = 10;
+
+/** A whole book, best levels first. */
+export function parseBook(message: Members, receivedMicros: number): MarketEvent | undefined {
+  const { symbol, bids, asks } = message;
+  if (typeof symbol !== 'string' || !Array.isArray(bids) || !Array.isArray(asks)) return undefined;
+  const sum = (levels: readonly unknown[]) =>
+    levels.slice(0, LEVELS).reduce<number>((total, level) => {
+      const quantity = Array.isArray(level) ? numberOf(level[1]) : undefined;
+      return total + (quantity ?? 0);
+    }, 0);
+  return { kind: 'depth', atMicros: receivedMicros, symbol, bidQuantity: sum(bids), askQuantity: sum(asks) };
+}
+
+function sideOf(side: unknown): Side | undefined {
+  const text = typeof side === 'string' ? side.toLowerCase() : '';
+  return text === 'buy' || text === 'sell' ? text : undefined;
+}
+
+const isName = (value: unknown): value is string | number => typeof value === 'string' || typeof value === 'number';
+
+function numberOf(value: unknown): number | undefined {
+  const number = typeof value === 'string' && value !== '' ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+}
+
+/** RFC 3339, to the millisecond; more digits do not matter here. */
+function microsOf(time: unknown): number | undefined {
+  const ms = typeof time === 'string' ? Date.parse(time) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : ms * 1000;
+}

@@ -1,0 +1,59 @@
+/** Watches the market for patterns of abuse. Bounded state; it keeps no order and no trade beyond what a detector needs. */
+import { BoundedMap } from '../protocol/bounded-map.js';
+import type { Alert, Report } from './alert.js';
+import { Layering } from './detectors/layering.js';
+import { MomentumIgnition } from './detectors/momentum-ignition.js';
+import { OrderToTrade } from './detectors/order-to-trade.js';
+import { QuoteStuffing } from './detectors/quote-stuffing.js';
+import { WashTrades } from './detectors/wash-trades.js';
+import type { MarketEvent } from './events.js';
+import type { Thresholds } from './thresholds.js';
+
+const SECOND_MICROS = 1_000_000;
+/** Reported patterns remembered, so that none is reported at every event. */
+const REPORTED_MAX = 100_000;
+
+export class Surveillance {
+  readonly #repeatMicros: number;
+  readonly #exempt: ReadonlySet<string>;
+  readonly #onAlert: Report;
+  readonly #reported = new BoundedMap<string, number>(REPORTED_MAX);
+  readonly #orderToTrade: OrderToTrade;
+  readonly #quoteStuffing: QuoteStuffing;
+  readonly #layering: Layering;
+  readonly #washTrades: WashTrades;
+  readonly #momentumIgnition: MomentumIgnition;
+
+  constructor(thresholds: Thresholds, onAlert: Report) {
+    this.#repeatMicros = thresholds.repeat_seconds * SECOND_MICROS;
+    this.#exempt = new Set(thresholds.exempt_users);
+    this.#onAlert = onAlert;
+    const report = (alert: Alert) => this.#report(alert);
+    this.#orderToTrade = new OrderToTrade(thresholds.order_to_trade, report);
+    this.#quoteStuffing = new QuoteStuffing(thresholds.quote_stuffing, report);
+    this.#layering = new Layering(thresholds.layering, report);
+    this.#washTrades = new WashTrades(thresholds.wash_trades, report);
+    this.#momentumIgnition = new MomentumIgnition(thresholds.momentum_ignition, report);
+  }
+
+  take(event: MarketEvent): void {
+    if (event.kind === 'order') {
+      this.#orderToTrade.order(event);
+      this.#quoteStuffing.order(event);
+      this.#layering.order(event);
+    } else if (event.kind === 'trade') {
+      this.#orderToTrade.trade(event);
+      this.#washTrades.trade(event);
+      this.#momentumIgnition.trade(event);
+    } else this.#layering.depth(event);
+  }
+
+  #report(alert: Alert): void {
+    if (alert.users.some(user => this.#exempt.has(user))) return;
+    const key = [alert.detector, alert.symbol, ...alert.users].join(' ');
+    const before = this.#reported.get(key);
+    if (before !== undefined && alert.atMicros - before < this.#repeatMicros) return;
+    this.#reported.set(key, alert.atMicros);
+    this.#onAlert(alert);
+  }
+}

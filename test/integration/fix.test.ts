@@ -1,0 +1,226 @@
+/** R73 the FIX acceptor of a real gateway: who may log on, what clients get, and how sessions end. */
+import { connect } from 'nats';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { FixSocket, fixPortOf } from '../support/fix-socket.js';
+import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
+import { type NatsServer, startNatsServer } from '../support/nats-server.js';
+import { TestPublisher } from '../support/publisher.js';
+import { PATIENCE_MS, until } from '../support/until.js';
+
+const SYMBOL = 'AAPL';
+const WORKER_DEATH = new URL('../support/worker-death.mjs', import.meta.url).href;
+let nats: NatsServer;
+let publisher: TestPublisher;
+let gateway: TestGateway;
+let token: string;
+const sockets: FixSocket[] = [];
+
+const settings = () => ({
+  NATS_URL: nats.url,
+  WORKERS: '1',
+  ENCODERS: '1',
+  FIX_PORT: '0',
+  FIX_STORE: 'nats:FIX_SESSIONS',
+  DRAIN_TIMEOUT: '1s',
+});
+
+beforeAll(async () => {
+  nats = await startNatsServer({ jetstream: true });
+  publisher = await TestPublisher.connect(nats.url);
+  gateway = await startGateway(settings());
+  token = await testToken();
+  publisher.put(`md.books.${SYMBOL}`, { symbol: SYMBOL, bids: [['99', '1']], asks: [['101', '1']], snapshot: true });
+  publisher.put('md.books.MSFT', { symbol: 'MSFT', bids: [['1', '1']], asks: [['2', '1']], snapshot: true });
+  await publisher.settled(gateway);
+});
+
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.end();
+});
+
+afterAll(async () => {
+  await gateway?.stop();
+  await publisher?.close();
+  await nats?.stop();
+});
+
+function newSocket(senderCompId: string, to = gateway): FixSocket {
+  const socket = new FixSocket(fixPortOf(to), senderCompId);
+  sockets.push(socket);
+  return socket;
+}
+
+async function loggedOn(senderCompId: string, password = token): Promise<FixSocket> {
+  const socket = newSocket(senderCompId);
+  expect(await socket.logOn(password, [[141, 'Y']])).toContain('|35=A|');
+  return socket;
+}
+
+describe('R73 logon', () => {
+  it.each<[string, () => Promise<string | undefined>, string]>([
+    ['without a credential', async () => undefined, 'a credential is required'],
+    ['with an unknown API key', async () => 'mk_0123.456', 'the API key was refused'],
+    ['with a token that expired', () => testToken({ ttlMs: -3_600_000 }), 'expired'],
+  ])('R73 %s is refused with a Logout that says why', async (_what, credential, text) => {
+    const socket = newSocket('REFUSED');
+    const answer = await socket.logOn(await credential());
+    expect(answer).toContain('|35=5|');
+    expect(answer).toContain(text);
+    expect(answer).not.toContain('554=');
+    await socket.closed();
+  });
+
+  it('R73 in the name of another user is refused', async () => {
+    const socket = newSocket('REFUSED');
+    expect(await socket.logOn(token, [[553, 'bob']])).toContain('Username (553) is not the user of the credential');
+  });
+
+  it('R73 of an identity that is logged on is disconnected without a message; the first session stays', async () => {
+    const first = await loggedOn('TWICE');
+    const second = newSocket('TWICE');
+    expect(await second.logOn(token)).toBeUndefined();
+    await second.closed();
+    first.send('1', [[112, 'still here']]);
+    await first.message(/\|35=0\|.*\|112=still here\|/);
+  });
+
+  it('R73 of another user with the same CompID is a session of its own', async () => {
+    await loggedOn('SHARED');
+    const other = await loggedOn('SHARED', await testToken({ sub: 'bob' }));
+    expect(other.isClosed).toBe(false);
+  });
+});
+
+describe('R73 market data', () => {
+  it('R73 is refused without an entitlement', async () => {
+    const limited = await loggedOn('LIMITED', await testToken({ sub: 'carol', entitlements: ['depth:MSFT'] }));
+    limited.subscribe('a', [SYMBOL]);
+    expect(await limited.message(/\|35=Y\|/)).toContain('|262=a|281=3|');
+    limited.subscribe('b', ['MSFT']);
+    await limited.message(/\|35=W\|.*\|262=b\|55=MSFT\|/);
+  });
+
+  it('R73 that is held back is announced by News, and comes again as a whole', async () => {
+    const client = await loggedOn('HELD');
+    client.subscribe('m', ['MSFT']);
+    await client.message(/\|35=W\|/);
+    publisher.put('md.books.MSFT', { symbol: 'MSFT', bids: [['no number', '1']] });
+    const news = await client.message(/\|35=B\|/);
+    expect(news).toMatch(/\|148=STALE\|146=1\|55=MSFT\|33=1\|58=depth:MSFT is held back \(refused\)/);
+    publisher.put('md.books.MSFT', { symbol: 'MSFT', bids: [['1', '7']], asks: [['2', '1']], snapshot: true });
+    await client.message(/\|35=W\|.*\|270=1\|271=7\|/);
+  });
+
+  it('R73 that was sent is filled when it is asked for again, and a new W follows', async () => {
+    const client = await loggedOn('RESEND');
+    client.subscribe('a', [SYMBOL, 'MSFT']);
+    await until(() => client.messages.filter(message => message.includes('|35=W|')).length === 2, PATIENCE_MS, 'two W');
+    client.send('2', [
+      [7, 1],
+      [16, 0],
+    ]);
+    expect(await client.message(/\|35=4\|/)).toMatch(/\|34=1\|.*\|43=Y\|122=[^|]+\|123=Y\|36=4\|/);
+    await until(() => client.messages.filter(message => message.includes('|35=W|')).length === 4, PATIENCE_MS, 'new W');
+  });
+
+  it('R73 a loss of trades is announced with its range', async () => {
+    const client = await loggedOn('TRADES');
+    client.subscribe('t', [SYMBOL], 0, [2]);
+    const subscribed = async () => (await gateway.metric('millrace_fix_subscriptions')) === 1;
+    await until(subscribed, PATIENCE_MS, 'the trades are subscribed');
+    const trade = (id: string) => ({ symbol: SYMBOL, trade_id: id, price: '1', quantity: '1' });
+    publisher.put(`md.trades.${SYMBOL}`, trade('t1'), 'json', { epoch: 'e', seq: 1 });
+    await client.message(/\|35=X\|.*\|278=t1\|/);
+    publisher.put(`md.trades.${SYMBOL}`, trade('t5'), 'json', { epoch: 'e', seq: 5 });
+    await client.message(/\|35=X\|.*\|278=t5\|/);
+    expect(await client.message(/\|35=B\|/)).toMatch(/\|148=TRADES LOST\|.*\|58=trades 2 to 4 of AAPL are lost/);
+  });
+
+  it('R73 an unsupported message type gets a BusinessMessageReject', async () => {
+    const client = await loggedOn('ORDERS');
+    client.send('D', [[11, 'order-1']]);
+    expect(await client.message(/\|35=j\|/)).toMatch(/\|45=2\|372=D\|380=3\|/);
+  });
+});
+
+describe('R73 R62 operators', () => {
+  const api = async (path: string, method = 'GET') =>
+    (await fetch(`${gateway.adminUrl}/api/v1/${path}`, { method, headers: { connection: 'close' } })).json();
+
+  it('R73 see FIX sessions in the list of connections, with their topics', async () => {
+    const client = await loggedOn('LISTED', await testToken({ sub: 'frank' }));
+    client.subscribe('a', [SYMBOL], 10);
+    await client.message(/\|35=W\|/);
+    const { connections } = (await api('connections?endpoint=fix&user=frank')) as { connections: { id: string }[] };
+    expect(connections).toMatchObject([{ user: 'frank', format: 'fix', subscriptions: 1, circuit: 'closed' }]);
+    const detail = await api(`connections/${connections[0]?.id}`);
+    expect(detail).toMatchObject({ topics: [{ topic: `depth:${SYMBOL}`, levels: 10, state: 'live' }] });
+  });
+});
+
+describe('R73 the end of a session', () => {
+  it('R73 a revoked credential is logged out with that reason', async () => {
+    const client = await loggedOn('REVOKED', await testToken({ sub: 'dave' }));
+    const control = await connect({ servers: nats.url });
+    control.publish('control.revoke', JSON.stringify({ sub: 'dave' }));
+    expect(await client.message(/\|35=5\|/)).toContain('credential revoked');
+    await client.closed();
+    await control.close();
+  });
+
+  it('R73 an expired credential is logged out with that reason', async () => {
+    const client = await loggedOn('EXPIRED', await testToken({ sub: 'erin', ttlMs: 1_500 }));
+    expect(await client.message(/\|35=5\|/)).toContain('credential expired');
+  });
+
+  it('R73 a client may come back at another gateway with its numbers, and is at one of them at a time', async () => {
+    const client = newSocket('MOVER');
+    expect(await client.logOn(token)).toContain('|35=A|');
+    const other = await startGateway({ ...settings(), NODE_NAME: 'other' });
+    const early = newSocket('MOVER', other);
+    expect(await early.logOn(token)).toContain('another gateway has this session');
+    client.send('5');
+    await client.message(/\|35=5\|/);
+    await client.closed();
+    const moved = newSocket('MOVER', other);
+    moved.nextOut = client.nextOut;
+    expect(await moved.logOn(token)).toMatch(/\|35=A\|34=3\|/);
+    await other.stop();
+  });
+
+  it('R73 R45 the FIX thread that dies is replaced, and its clients continue with their numbers', async () => {
+    const dying = await startGateway({
+      ...settings(),
+      FIX_STORE: '',
+      DYING_WORKER: '1',
+      NODE_OPTIONS: `--import ${WORKER_DEATH}`,
+    });
+    const client = newSocket('SURVIVOR', dying);
+    await client.logOn(token);
+    client.subscribe('a', [SYMBOL]);
+    process.kill(dying.pid, 'SIGUSR2');
+    await client.closed();
+    let answer: string | undefined;
+    const isBack = async () => {
+      const again = newSocket('SURVIVOR', dying);
+      again.nextOut = client.nextOut;
+      answer = await again.logOn(token);
+      return answer !== undefined;
+    };
+    await until(isBack, PATIENCE_MS, 'the FIX thread serves again');
+    // The numbers of the thread that died were never used up.
+    expect(Number(/\|34=(\d+)\|/.exec(answer ?? '')?.[1])).toBeGreaterThan(1_000);
+    expect(await dying.metric('millrace_worker_restarts_total')).toBe(1);
+    await dying.stop();
+  });
+
+  it('R73 a gateway that drains logs its clients out, and says to come again', async () => {
+    const draining = await startGateway({ ...settings(), FIX_STORE: '' });
+    const client = newSocket('DRAINED', draining);
+    await client.logOn(token);
+    const stopped = draining.stop();
+    expect(await client.message(/\|35=5\|/)).toContain('the gateway drains; log on again');
+    client.send('5');
+    expect(await stopped).toBe(0);
+  });
+});

@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { lockFolder } from '../../../src/journal/lock.js';
+
+const newFolder = () => mkdtempSync(join(tmpdir(), 'lock-'));
+
+describe('the lock of a journal (R70)', () => {
+  it('is held once, and can be taken again once it is released', () => {
+    const folder = newFolder();
+    const release = lockFolder(folder);
+    expect(release).toBeTypeOf('function');
+    expect(lockFolder(folder)).toBeUndefined();
+    release?.();
+    expect(readdirSync(folder)).toEqual([]);
+    expect(lockFolder(folder)).toBeTypeOf('function');
+  });
+
+  it('of a process that has ended is taken over', async () => {
+    const folder = newFolder();
+    const child = spawn(process.execPath, ['-e', '']);
+    await once(child, 'exit');
+    writeFileSync(join(folder, 'journal.lock'), JSON.stringify({ pid: child.pid, started: '1' }));
+    expect(lockFolder(folder)).toBeTypeOf('function');
+  });
+
+  it.runIf(process.platform === 'linux')('of a process whose number another one has now is taken over', () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, 'journal.lock'), JSON.stringify({ pid: process.pid, started: '1' }));
+    expect(lockFolder(folder)).toBeTypeOf('function');
+  });
+});

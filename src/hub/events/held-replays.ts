@@ -54,7 +54,7 @@ export interface Hold {
   staleAtMs: number;
 }
 
-export interface Holdable {
+interface Holdable {
   /** Undefined unless its store could not be read. */
   hold: Hold | undefined;
 }

@@ -113,6 +113,7 @@ export class Gateway {
       log,
       sampler: this.#sampler,
       feed: feedOfHub(feed, message => this.#hub.message(message)),
+      isFeedStale: () => this.#status.current.feed === 'stale',
       deadLetter: (subject, payload, reason) => feed.deadLetter(subject, payload, reason),
       workers: this.#workers,
       rings,

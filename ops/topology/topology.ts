@@ -70,8 +70,7 @@ export class Topology {
     });
     this.#deployment = deployment;
     await this.#startAll(deployment.nats);
-    // The first creates the streams, the second finds them.
-    for (const gateway of deployment.gateways) await this.#startAll([gateway]);
+    await this.#startAll(deployment.gateways);
     await this.#startAll([deployment.balancer, ...deployment.monitoring]);
     await this.#startTraffic(deployment);
   }

@@ -7,6 +7,7 @@ import { failureCodeOf } from './nats-connection.js';
 import { type HeaderFaults, headersOf, tsEventOf } from './nats-headers.js';
 import type { NatsNames } from './nats-names.js';
 import { detailsOf, StreamDeletes } from './stream-deletes.js';
+import { hasLeader } from './stream-finder.js';
 
 /** Most concurrent reads; others wait. */
 const READS_MAX = 16;
@@ -19,6 +20,9 @@ const FETCH_EXPIRES_MS = 5_000;
 /** The server removes a consumer that was not deleted after this time. */
 const CONSUMER_IDLE_MS = 10_000;
 
+const NO_LEADER = failed('unreachable', 'the stream has no leader');
+const NOT_APPLIED = failed('unreachable', 'the new leader of the stream does not hold all of it yet');
+const NOT_SENT = failed('unreachable', 'the server did not send all messages in time');
 const INCOMPLETE = failed('incomplete', 'messages have left the stream, or may have');
 const TOO_MANY = failed('incomplete', 'more messages than one read may return');
 
@@ -70,10 +74,13 @@ export class JetStreamStore {
     const { connection, names, stream } = this.#options;
     const manager = await names.manager(connection);
     const before = await manager.streams.info(stream);
+    if (!hasLeader(before)) return NO_LEADER;
+    if (isSame(before) && before.state.last_seq < range.toSeq) return NOT_APPLIED;
     if (!isSame(before) || !spans(before, range)) return INCOMPLETE;
     const outcome = await this.#fetch(manager, range);
     if (!outcome.ok) return outcome;
     const after = await manager.streams.info(stream);
+    if (!hasLeader(after)) return NO_LEADER;
     const isWhole =
       isSame(after) && spans(after, range) && (await this.#deletes.isWhole(after, range.afterSeq, range.toSeq));
     return isWhole ? outcome : INCOMPLETE;
@@ -114,8 +121,7 @@ export class JetStreamStore {
           messages.push({ seq: message.seq, tsEventMicros, payload: message.data });
           if (left <= 0) break;
         }
-        // The server announced more but did not send it in time.
-        if (left === leftBefore) return INCOMPLETE;
+        if (left === leftBefore) return NOT_SENT;
       }
       return { ok: true, messages };
     } finally {

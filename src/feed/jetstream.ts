@@ -108,7 +108,9 @@ export class JetStreamFeed implements Feed {
     if (!share.isStored(range.subject)) return notStored(range.subject);
     const isReadable = (): boolean => reader.isReading && reader.numbering.isOfThisLife(range.epoch);
     if (!isReadable()) return failed('incomplete', 'the range is counted in another epoch');
-    return store.read(range, info => isReadable() && reader.numbering.isSameStream(info));
+    const outcome = await store.read(range, info => isReadable() && reader.numbering.isSameStream(info));
+    // What it lacks, the stream may well hold.
+    return outcome.ok || reader.isReading ? outcome : NOT_READABLE;
   }
 
   get health(): FeedHealth | undefined {

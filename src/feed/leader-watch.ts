@@ -21,6 +21,8 @@ interface LeaderWatchOptions {
 
 export class LeaderWatch {
   readonly #options: LeaderWatchOptions;
+  /** A new consumer's stream is asked once even if it is busy: it may prove to be another one. */
+  #hasAsked = false;
   #timer: unknown;
   #deliveredBefore: number;
   #missed = 0;
@@ -45,11 +47,12 @@ export class LeaderWatch {
     const delivered = this.#options.delivered();
     const isQuiet = delivered === this.#deliveredBefore;
     this.#deliveredBefore = delivered;
-    if (isQuiet) this.#ask();
+    if (isQuiet || !this.#hasAsked) this.#ask();
     else this.#found();
   }
 
   #ask(): void {
+    this.#hasAsked = true;
     this.#options.ask().then(
       () => this.#found(),
       () => this.#notFound(),

@@ -4,14 +4,41 @@
  * messages.
  */
 import { AckPolicy, DeliverPolicy, type JetStreamManager, NatsError, nanos, type StreamInfo } from 'nats';
+import type { Clock } from '../feed-contract/feed.js';
 import type { Continuity, StreamMark } from './stream-numbering.js';
 
 /** Times are exact to 256 ns here; two lives of a stream are never within twice that. */
 const NANOS_ERROR_MAX = 512;
 /** The consumer that looks up a time is deleted at once; if that fails, the server removes it after this time. */
 const CONSUMER_IDLE_MS = 5_000;
-/** JetStream API error code. */
+/** JetStream API error codes. */
 const CONSUMER_NOT_FOUND = 10_014;
+const MESSAGE_NOT_FOUND = 10_037;
+
+/**
+ * How long a cluster's stream may end before what was read from it: a new leader first tells what it has applied, and
+ * applies what the others confirmed a little later. After that, the stream fell back.
+ */
+const SHORT_MS_MAX = 5_000;
+
+export class ShortStream {
+  readonly #clock: Pick<Clock, 'monotonicMicros'>;
+  #sinceMicros: number | undefined;
+
+  constructor(clock: Pick<Clock, 'monotonicMicros'>) {
+    this.#clock = clock;
+  }
+
+  /** True while the stream's leader may still come to hold the message that was read last. */
+  mayGrow({ state, config }: StreamInfo, mark: StreamMark): boolean {
+    if (state.last_seq >= mark.seq || config.num_replicas <= 1) {
+      this.#sinceMicros = undefined;
+      return false;
+    }
+    this.#sinceMicros ??= this.#clock.monotonicMicros();
+    return this.#clock.monotonicMicros() - this.#sinceMicros < SHORT_MS_MAX * 1_000;
+  }
+}
 
 /**
  * Checks whether the stream holds the message that was read last. If its limits removed that message, it is the same
@@ -40,13 +67,18 @@ interface FoundMessage {
   readonly timestamp: string;
 }
 
-/** Also undefined if this user may not ask for messages: that proves nothing, and must not stop the feed. */
+/**
+ * Also undefined if this user may not ask for messages: that proves nothing, and must not stop the feed.
+ * @throws {NatsError} if the server does not answer, as without a quorum: the message may well be there
+ */
 async function messageAt(manager: JetStreamManager, stream: string, seq: number): Promise<FoundMessage | undefined> {
   try {
     const { subject, timestamp } = await manager.streams.getMessage(stream, { seq });
     return { subject, timestamp };
-  } catch {
-    return undefined;
+  } catch (error) {
+    const isAbsent = error instanceof NatsError && error.api_error?.err_code === MESSAGE_NOT_FOUND;
+    if (isAbsent || (error instanceof NatsError && error.isPermissionError())) return undefined;
+    throw error;
   }
 }
 

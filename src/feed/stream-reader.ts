@@ -18,8 +18,8 @@ import { failureCodeOf } from './nats-connection.js';
 import { headersOf, traceParentOf, tsEventOf } from './nats-headers.js';
 import type { NatsLink } from './nats-link.js';
 import { StreamConsumer } from './stream-consumer.js';
-import { continuityOf } from './stream-continuity.js';
-import { StreamFinder } from './stream-finder.js';
+import { continuityOf, ShortStream } from './stream-continuity.js';
+import { hasLeader, StreamFinder } from './stream-finder.js';
 import { type Continuity, StreamNumbering } from './stream-numbering.js';
 import type { StreamShare } from './stream-share.js';
 
@@ -55,6 +55,7 @@ export class StreamReader {
   readonly #options: StreamReaderOptions;
   readonly #message = newFeedMessage();
   readonly #finder: StreamFinder;
+  readonly #short: ShortStream;
   /** Counts disconnections, so that an attempt can tell whether one occurred during it. */
   #disconnections = 0;
   /** The newest; it may not have delivered anything yet. */
@@ -77,9 +78,10 @@ export class StreamReader {
 
   constructor(options: StreamReaderOptions) {
     this.#options = options;
+    this.#short = new ShortStream(options.clock);
     this.numbering = new StreamNumbering(() => options.clock.nowMicros() / 1000);
     const creator = streamCreator(options.link.names, { replicas: options.replicas, maxBytes: STREAM_BYTES_MAX });
-    this.#finder = new StreamFinder(options.stream, options.clock, creator);
+    this.#finder = new StreamFinder(options.stream, options.clock, creator, options.replicas);
   }
 
   /** False while the stream cannot be read: it may then be another one, or an older copy. */
@@ -156,6 +158,7 @@ export class StreamReader {
   async #continuity(manager: JetStreamManager, info: StreamInfo): Promise<Continuity> {
     const { mark } = this.numbering;
     if (mark === undefined || !this.numbering.isSameStream(info)) return 'same';
+    if (this.#short.mayGrow(info, mark)) throw new Error('the new leader of the stream does not hold all of it yet');
     return continuityOf(manager, this.#options.stream, info, mark, this.#consumerName);
   }
 
@@ -229,12 +232,16 @@ export class StreamReader {
     return isAudited ? (this.#audit?.holeOf(subject, holeSeq) ?? holeSeq) : holeSeq;
   }
 
-  /** @throws {Error} if there is none; a node that has waited for one long enough answers in its place */
+  /**
+   * A cluster may tell another creation time later than at first: then all gateways begin another epoch.
+   * @throws {Error} if there is no leader; a node that has waited for one long enough answers in its place
+   */
   async #findLeader(): Promise<void> {
     const { link, stream } = this.#options;
     const manager = await link.names.manager(link.connection, LEADER_MS_MAX);
-    const { cluster } = await manager.streams.info(stream);
-    if (cluster !== undefined && !cluster.leader) throw new Error('no leader');
+    const info = await manager.streams.info(stream);
+    if (!hasLeader(info)) throw new Error('no leader');
+    if (this.isReading && !this.numbering.isSameStream(info)) this.#lost('the stream was created at another time');
   }
 
   /** The consumer is lost: reports why and starts recovering, unless that is in progress. */

@@ -111,6 +111,9 @@ export class MainMessages {
       case 'refused':
         this.#refused(message);
         break;
+      case 'held':
+        this.#parts.subscriptions.recoveries.held(message.request, message.isHeld);
+        break;
       case 'published':
         rooms.published(message);
         break;

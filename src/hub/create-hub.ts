@@ -17,6 +17,7 @@ interface HubParts {
   readonly log: Logger;
   readonly sampler: LogSampler;
   readonly feed: HubFeed;
+  readonly isFeedStale: () => boolean;
   /** Puts an invalid message where its publisher can find it. */
   readonly deadLetter: (subject: string, payload: Uint8Array, reason: string) => void;
   readonly workers: { post(worker: number, message: ToWorker): void; readonly isLagging: boolean };
@@ -29,7 +30,7 @@ interface HubParts {
 }
 
 export function createHub(parts: HubParts): Hub {
-  const { config, log, sampler, feed, deadLetter, workers, rings, doorbells, tracing, onFault } = parts;
+  const { config, log, sampler, feed, deadLetter, workers, rings, doorbells, tracing, onFault, isFeedStale } = parts;
   const taskFile = fileURLToPath(ENCODER_TASK);
   return new Hub({
     encoders: config.encoders,
@@ -45,6 +46,7 @@ export function createHub(parts: HubParts): Hub {
     nowMicros: monotonicMicros,
     toWorker: (worker, message) => workers.post(worker, message),
     feed,
+    isFeedStale,
     historyBytes: config.historyBytes,
     clientSubjectsMax: config.limits.clientTopicsMax,
     clientSubjectsPerOwnerMax: config.limits.clientTopicsPerUserMax,

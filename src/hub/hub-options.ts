@@ -72,6 +72,8 @@ export interface HubOptions {
   readonly toWorker: (worker: number, message: ToWorker) => void;
   readonly workers: number;
   readonly feed: HubFeed;
+  /** The feed says that it has lost its upstream. */
+  readonly isFeedStale: () => boolean;
   /** @see ShardOptions.hungAfterMs */
   readonly hungAfterMs: number;
   /** @see ShardOptions.stableAfterMs */

@@ -12,6 +12,7 @@ import { Announcements, knownSoFar } from './announcements.js';
 import { ClientTopics } from './client-topics.js';
 import { EventHistories } from './events/event-histories.js';
 import { prevSeqOf, UNKNOWN_SEQ } from './events/event-history.js';
+import { isQuiet } from './events/held-replays.js';
 import { Poison } from './events/poison.js';
 import { Publications } from './events/publications.js';
 import { Replays } from './events/replays.js';
@@ -77,9 +78,10 @@ export class Hub {
     this.#history = new EventHistories(options.historyBytes);
     this.#poison = new Poison(this.#history);
     this.#replays = new Replays({
+      ...options,
       history: this.#history,
-      stored: range => feed.stored(range),
       isPoison: (subject, seq) => this.#poison.has(subject, seq),
+      isFeedQuiet: () => isQuiet(this.silentMs),
     });
     this.#publications = new Publications({
       origin: options.epoch,
@@ -234,8 +236,7 @@ export class Hub {
 
   /** Tells a new worker what is known. */
   welcome(worker: number): void {
-    const known = knownSoFar([...this.#symbols.names()], this.table);
-    for (const message of known) this.#options.toWorker(worker, message);
+    for (const known of knownSoFar([...this.#symbols.names()], this.table)) this.#options.toWorker(worker, known);
   }
 
   /** A worker has ended: nothing is wanted on its behalf any more. */

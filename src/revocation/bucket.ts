@@ -75,6 +75,7 @@ export class RevocationBucket implements RevocationStore {
       bucketStream(options.bucket),
       systemClock,
       bucketCreator(options.nats.streamReplicas),
+      options.nats.streamReplicas,
     );
     this.#writer = new BucketWriter({
       bucket: options.bucket,

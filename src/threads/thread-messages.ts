@@ -188,6 +188,8 @@ export type ToWorker =
    * owner's. `isUnavailable`: NATS does not let this gateway follow it.
    */
   | { readonly type: 'refused'; readonly request: number; readonly owner?: number; readonly isUnavailable?: boolean }
+  /** A replay waits for the feed, or no longer does. It ends with its mark even so. */
+  | { readonly type: 'held'; readonly request: number; readonly isHeld: boolean }
   /** `isOpened`: the room has no followers, so the feed followed it for this message. */
   | {
       readonly type: 'published';

@@ -9,6 +9,11 @@ import { join } from 'node:path';
 import { connect, type JetStreamManager, type NatsConnection } from 'nats';
 import { afterEach, expect, it } from 'vitest';
 import { ownFreePort } from '../../src/cli/free-port.js';
+import { streamCreator } from '../../src/feed/jetstream-stream.js';
+import { NatsNames } from '../../src/feed/nats-names.js';
+import { StreamFinder } from '../../src/feed/stream-finder.js';
+import { systemClock } from '../../src/feed-contract/feed.js';
+import { RECOVERY_SILENT_MS_MAX } from '../../src/gateway/events/recovery.js';
 import { TestClient } from '../support/client.js';
 import { startGateway, testToken } from '../support/gateway.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
@@ -21,6 +26,8 @@ const STAYS = 'n1';
 /** Two missed heartbeats and a new consumer take it 1.2 s; the rest is for a busy machine. */
 const OURS_MS_MAX = 3_000;
 const PUBLISH_INTERVAL_MS = 20;
+/** Taken from the first answer, the creation time differs in every second or third. */
+const ROUNDS = 6;
 
 /** Ends what a test has started, in the opposite order, also when the test fails. */
 const ends: (() => unknown)[] = [];
@@ -144,7 +151,7 @@ async function separated(nats: NatsConnection, manager: JetStreamManager, any: N
 }
 
 /** A stream on all nodes, a gateway that reads it, and its client. @param connectsTo the nodes that the gateway is told of */
-async function site(servers: ReadonlyMap<string, NatsServer>, connectsTo: readonly string[]) {
+async function site(servers: ReadonlyMap<string, NatsServer>, connectsTo: readonly string[], env = {}) {
   const urlOf = (name: string): string => servers.get(name)?.url ?? '';
   const nats = await connect({ servers: NODES.map(urlOf), maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   ends.push(() => nats.close());
@@ -156,6 +163,7 @@ async function site(servers: ReadonlyMap<string, NatsServer>, connectsTo: readon
     SYMBOLS: 'A',
     WORKERS: '1',
     ENCODERS: '1',
+    ...env,
   });
   ends.push(() => gateway.stop('SIGINT'));
   const client = await TestClient.connect(`${gateway.url}/ws/trades?symbols=A&token=${await testToken()}`);
@@ -189,7 +197,7 @@ it.each(['consumer', 'stream'] as const)(
     );
     expect(total - theirs).toBeLessThan(OURS_MS_MAX);
     if (which === 'consumer') expect(gateway.log().slice(loggedBefore)).toMatch(/heartbeats missed|disconnected/);
-    const ids = client.frames.filter(({ type }) => type === 'trade').map(({ trade_id: id }) => Number(id));
+    const ids = client.frames.filter(({ type }) => type === 'trade_executed').map(({ trade_id: id }) => Number(id));
     expect(ids).toEqual(ids.map((_, i) => (ids[0] ?? 0) + i));
   },
 );
@@ -219,4 +227,64 @@ it('N9 R15: without a quorum, the gateway says that prices are old, wherever its
   await until(() => of('live') > liveBefore, 60_000);
   const before = storedMs.length;
   await until(() => storedMs.length > before + 20, 60_000);
+});
+
+it('N9 R29: a client that returns while there is no quorum waits, and then has all that the stream holds', async () => {
+  const { servers, restart } = await cluster();
+  // The gateway keeps no events itself: they come from the stream.
+  const { nats, gateway, client } = await site(servers, [STAYS], { HISTORY_BYTES: '0' });
+  const { storedMs, stop } = publishing(nats);
+  ends.push(stop);
+  const seen = await client.next('trades', ({ type }) => type === 'trade_executed');
+  client.close();
+  await until(() => storedMs.length > 100);
+  const live = gateway.log().length;
+  const others = [...servers].filter(([name]) => name !== STAYS);
+  await Promise.all(others.map(([, server]) => server.kill()));
+  await until(() => /"status":"stale"/.test(gateway.log().slice(live)), 60_000);
+  const back = await TestClient.connect(`${gateway.url}/ws?token=${await testToken()}`);
+  ends.push(() => back.close());
+  const since = { epoch: seen.epoch, seq: seen.seq };
+  back.send({ action: 'subscribe', stream: 'trades', symbols: ['A'], since, id: 'r' });
+  back.send({ action: 'ping', id: 'p' });
+  await back.next('the pong', ({ id }) => id === 'p');
+  // Longer than a replay may make no progress.
+  await new Promise(resolve => setTimeout(resolve, RECOVERY_SILENT_MS_MAX + 5_000));
+  expect(back.frames.filter(({ id }) => id === 'r')).toEqual([]);
+  await Promise.all(others.map(([name]) => restart(name)));
+  const answer = await back.next('the answer', ({ id }) => id === 'r', 60_000);
+  expect(answer, gateway.log().slice(live)).toMatchObject({ type: 'subscribed', recovered: true });
+  const before = storedMs.length;
+  await until(() => storedMs.length > before + 20, 60_000);
+  await stop();
+  const idsOf = () => back.frames.filter(({ type }) => type === 'trade_executed').map(({ trade_id: id }) => Number(id));
+  await until(() => (idsOf().at(-1) ?? 0) >= storedMs.length);
+  const first = Number(seen.trade_id) + 1;
+  expect(idsOf()).toEqual(Array.from({ length: storedMs.length + 1 - first }, (_, i) => first + i));
+  expect(back.frames.filter(({ type }) => type === 'gap')).toEqual([]);
+});
+
+it('N9 R29: gateways that start at the same moment take the stream to have one creation time', async () => {
+  const { servers } = await cluster();
+  const managers = await Promise.all(
+    [...servers.values()].map(async ({ url }) => {
+      const nats = await connect({ servers: url });
+      ends.push(() => nats.close());
+      return until(() => nats.jetstreamManager());
+    }),
+  );
+  for (let round = 1; round <= ROUNDS; round++) {
+    const stream = `S${round}`;
+    const names = new NatsNames({ subjectPrefix: `s${round}`, jsApiPrefix: '$JS.API' });
+    const create = streamCreator(names, { replicas: NODES.length, maxBytes: 1024 * 1024 });
+    const told = await Promise.all(
+      managers.map(manager => {
+        const finder = new StreamFinder(stream, systemClock, create, NODES.length);
+        // A cluster that has just started has no room for a stream at first.
+        return until(() => finder.find(manager, false));
+      }),
+    );
+    const { created } = await (managers[0] as JetStreamManager).streams.info(stream);
+    expect(told.map(info => info.created)).toEqual(NODES.map(() => created));
+  }
 });

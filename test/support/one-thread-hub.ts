@@ -39,6 +39,7 @@ export function newOneThreadHub({ rings, threads, toWorker, ...chosen }: OneThre
     clientSubjectsPerOwnerMax: 1024,
     batchIntervalMs: 16,
     isLagging: () => false,
+    isFeedStale: () => false,
     hungAfterMs: Number.POSITIVE_INFINITY,
     stableAfterMs: 0,
     onHold: () => {},

@@ -331,6 +331,8 @@ export class OneThreadGateway {
       const refused = this.#views.asked(message.request);
       if (refused === undefined) this.subscriptions.recoveries.refused(message.request);
       else this.subscriptions.viewChanges.refused(refused, 'full');
+    } else if (message.type === 'held') {
+      this.subscriptions.recoveries.held(message.request, message.isHeld);
     }
   }
 }

@@ -229,12 +229,13 @@ export class TopicCommands {
   ): Handled {
     const { session } = subscribing;
     return new Promise(resolve => {
-      this.#subscriptions.resumeFrom(session, requested, since, (isRecovered, positions) => {
+      const answer = (isRecovered: boolean, positions: ReadonlyMap<string, StreamPosition>): void => {
         const served = requested.filter(topic => isSubscribed(session, topic));
         if (served.length > 0) this.#subscribed(subscribing, served, isRecovered, isRecovered ? undefined : positions);
         refuse();
         resolve();
-      });
+      };
+      this.#subscriptions.resumeFrom(session, requested, since, answer, resolve);
     });
   }
 

@@ -61,6 +61,8 @@ export interface Resumption {
   isDone: boolean;
   /** Replies to the command. @param positions where the topics begin when nothing is recovered */
   readonly answer: (isRecovered: boolean, positions: ReadonlyMap<string, StreamPosition>) => void;
+  /** Called, perhaps often, when the answer waits for the feed: the session's later commands need not. */
+  readonly onHeld: () => void;
 }
 
 /** The current position of a view's topic; undefined when unknown. */

@@ -18,7 +18,10 @@ export type { Recovery, Resumption } from './missed-events.js';
 
 /** How many times a replay is requested if the ring is overrun; after that, only the mark. */
 export const ATTEMPTS_MAX = 3;
-/** Maximum time a recovery may make no progress; then nothing is recovered, and the topic continues live. */
+/**
+ * Maximum time a recovery may make no progress; then nothing is recovered, and the topic continues live. It does not
+ * count while the hub says that the replay waits for the feed, which the hub bounds (hub/events/held-replays.ts).
+ */
 export const RECOVERY_SILENT_MS_MAX = 10_000;
 
 export class Recoveries {
@@ -70,8 +73,9 @@ export class Recoveries {
     subscriptions: readonly Subscription[],
     since: StreamPosition,
     answer: Resumption['answer'],
+    onHeld: Resumption['onHeld'] = () => {},
   ): void {
-    const resumption = this.#resumptions.begin(session, subscriptions, since, answer);
+    const resumption = this.#resumptions.begin(session, subscriptions, since, answer, onHeld);
     for (const subscription of subscriptions) {
       const recovery = newRecovery(resumption);
       this.#recoveries.set(subscription, recovery);
@@ -130,10 +134,18 @@ export class Recoveries {
     if (replay !== undefined) this.#giveUp(replay);
   }
 
+  /** The hub says that a replay waits for the feed, or no longer does. */
+  held(request: number, isHeld: boolean): void {
+    const replay = this.#replays.find(request);
+    if (replay === undefined) return;
+    this.#replays.hold(replay, isHeld);
+    if (isHeld) for (const subscription of replay.readers) this.#recoveries.get(subscription)?.resumption.onHeld();
+  }
+
   /** Ends recoveries that made no progress for too long. Call periodically. @param nowMs from a monotonic clock */
   expire(nowMs: number): void {
     for (const replay of this.#replays.all()) {
-      if (replay.hasMoved || this.#replays.isWaiting(replay)) {
+      if (replay.hasMoved || replay.isHeld || this.#replays.isWaiting(replay)) {
         replay.hasMoved = false;
         replay.movedAtMs = nowMs;
       } else if (nowMs - replay.movedAtMs >= RECOVERY_SILENT_MS_MAX) this.#giveUp(replay);
@@ -233,6 +245,7 @@ export class Recoveries {
     if (isHopeless) recovery.replay = this.#replays.mark(subscription);
     else if (recovery.isAlone) recovery.replay = this.#replays.joinNone(subscription, since);
     else recovery.replay = this.#replays.join(subscription, since);
+    if (recovery.replay.isHeld) recovery.resumption.onHeld();
     subscription.view.recovering.add(subscription);
   }
 

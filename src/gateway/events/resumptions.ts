@@ -23,6 +23,7 @@ export class Resumptions {
     subscriptions: readonly Subscription[],
     since: StreamPosition,
     answer: Resumption['answer'],
+    onHeld: () => void,
   ): Resumption {
     return {
       session,
@@ -32,6 +33,7 @@ export class Resumptions {
       isFailed: session.isSuspended,
       isDone: false,
       answer,
+      onHeld,
     };
   }
 

@@ -39,6 +39,8 @@ export interface SharedReplay {
   encodedBytes: number;
   /** Some of it was dropped for lack of room. */
   isCut: boolean;
+  /** The hub says that it waits for the feed. */
+  isHeld: boolean;
   /** Something arrived for it since the last check. */
   hasMoved: boolean;
   /** When a check last saw that (monotonic ms). */
@@ -136,6 +138,13 @@ export class SharedReplays {
     this.bytes += log.bytes - before;
   }
 
+  /** The replay waits for the feed, and no longer counts against the requests in flight; or it goes on. */
+  hold(replay: SharedReplay, isHeld: boolean): void {
+    replay.isHeld = isHeld;
+    replay.hasMoved = true;
+    if (isHeld) this.#requests.settled(replay.request.request);
+  }
+
   /** A subscription no longer waits for the mark. */
   leave(replay: SharedReplay, subscription: Subscription): void {
     const { view, request, readers } = replay;
@@ -206,7 +215,7 @@ export class SharedReplays {
     const request = this.#requests.replay(view, session, since, () => {
       if (log !== undefined) this.#reserve(payment, since);
     });
-    const progress = { encodedBytes: 0, isCut: false, hasMoved: true, movedAtMs: 0 };
+    const progress = { encodedBytes: 0, isCut: false, isHeld: false, hasMoved: true, movedAtMs: 0 };
     const replay = { request, view, since, log, readers, payment, ...progress };
     this.#byRequest.set(request.request, replay);
     this.counters.asked++;

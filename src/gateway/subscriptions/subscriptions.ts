@@ -157,9 +157,10 @@ export class Subscriptions {
     requested: readonly RequestedTopic[],
     since: StreamPosition,
     answer: Resumption['answer'],
+    onHeld: Resumption['onHeld'],
   ): void {
     const begun = this.#make(session, requested, false);
-    this.recoveries.begin(session, begun, since, answer);
+    this.recoveries.begin(session, begun, since, answer, onHeld);
     if (!session.isSuspended) return;
     for (const subscription of begun) this.pausing.pause(subscription, 0);
   }

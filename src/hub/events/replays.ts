@@ -9,10 +9,12 @@ import type { StoredMessage } from '../../feed-contract/feed.js';
 import { type FeedFailure, failed } from '../../feed-contract/feed-outcome.js';
 import type { Tier } from '../../protocol/view-options.js';
 import { FLAG_INCOMPLETE, RecordKind } from '../../threads/records.js';
+import type { ToWorker } from '../../threads/thread-messages.js';
 import type { HubFeed } from '../hub-feed.js';
 import type { Shard } from '../shards/shard.js';
 import type { Subject } from '../sources/subject-table.js';
 import type { EventHistories } from './event-histories.js';
+import { HeldReplays, type Hold, Patience, type UpstreamSigns } from './held-replays.js';
 import { ReplayTurns, type Turn } from './replay-turns.js';
 
 /** Maximum messages replayed for one topic of one client; a client that missed more restarts. */
@@ -26,8 +28,7 @@ export const STORE_MS_MAX = 8_000;
 /** How often to read the store for one replay: each time for what arrived while it answered. */
 const READS_MAX = 8;
 
-/** How long to wait for this gateway to catch up with a client that comes from one further ahead. */
-const AHEAD_MAX_MS = 2_000;
+/** How often to look whether this gateway has caught up with a client that comes from one further ahead. */
 const AHEAD_POLL_MS = 50;
 
 /** Who asks, and from which position. */
@@ -56,6 +57,7 @@ interface Replay extends ReplayRequest {
   reads: number;
   /** It reached a poisonous message. */
   isPoisoned: boolean;
+  hold: Hold | undefined;
 }
 
 /** A request that waits for this gateway to catch up with the client. */
@@ -66,11 +68,14 @@ interface Waiting {
   readonly then: () => void;
 }
 
-interface ReplaysOptions {
+interface ReplaysOptions extends UpstreamSigns {
   readonly history: EventHistories;
-  readonly stored: HubFeed['stored'];
+  readonly feed: Pick<HubFeed, 'stored'>;
   /** No encoder is given this message again: a client that asks for it restarts. */
   readonly isPoison: (subject: Subject, seq: number) => boolean;
+  readonly toWorker: (worker: number, message: ToWorker) => void;
+  /** Monotonic. */
+  readonly nowMicros: () => number;
 }
 
 export class Replays {
@@ -88,9 +93,15 @@ export class Replays {
   readonly #ahead = new Set<Waiting>();
   /** All of these. */
   readonly #byRequest = new Map<string, Replay | Waiting>();
+  readonly #held: HeldReplays<Replay>;
 
   constructor(options: ReplaysOptions) {
     this.#options = options;
+    this.#held = new HeldReplays({
+      ...options,
+      retry: replay => this.#fetch(replay),
+      giveUp: replay => this.#end(replay, 'unrecovered'),
+    });
   }
 
   begin(request: ReplayRequest): void {
@@ -106,6 +117,7 @@ export class Replays {
       nextPlace: 0,
       reads: 0,
       isPoisoned: false,
+      hold: undefined,
     };
     shard.control(RecordKind.replayBegin, subject.id, replay.lane, replay.worker, since.seq, replay.request);
     if (since.epoch !== subject.epoch || this.#active.size >= REPLAYS_MAX) {
@@ -118,30 +130,33 @@ export class Replays {
   }
 
   /**
-   * Calls `then` once `isHere`, or anyway after a while or when the subject is about to be forgotten; never, if the
+   * Calls `begin` once `isHere`, or anyway after a while or when the subject is about to be forgotten; never, if the
    * worker ends before.
    */
   whenHere(
     { subject, worker, request }: Pick<ReplayRequest, 'subject' | 'worker' | 'request'>,
     isHere: () => boolean,
-    then: () => void,
+    begin: () => void,
   ): void {
     if (isHere() || this.#ahead.size >= REPLAYS_MAX) {
-      then();
+      begin();
       return;
     }
+    const then = (): void => {
+      this.#tellHeld(waiting, false);
+      begin();
+    };
     const waiting: Waiting = { subject, worker, request, then };
     this.#ahead.add(waiting);
     this.#note(waiting);
-    let leftMs = AHEAD_MAX_MS;
+    const patience = new Patience(this.#options);
+    this.#tellHeld(waiting, true);
     const poll = (): void => {
-      if (!this.#ahead.has(waiting)) return;
-      leftMs -= AHEAD_POLL_MS;
-      if (leftMs > 0 && !isHere()) {
+      if (this.#ahead.has(waiting) && !isHere() && patience.lasts(AHEAD_POLL_MS)) {
         setTimeout(poll, AHEAD_POLL_MS).unref();
         return;
       }
-      this.#ahead.delete(waiting);
+      if (!this.#ahead.delete(waiting)) return;
       this.#unnote(waiting);
       then();
     };
@@ -171,6 +186,7 @@ export class Replays {
       if (replay.worker !== worker) continue;
       this.#active.delete(replay);
       this.#turns.delete(replay);
+      this.#held.delete(replay);
       this.#unnote(replay);
     }
   }
@@ -194,6 +210,7 @@ export class Replays {
   /** Call when the hub closes. */
   close(): void {
     this.#turns.close();
+    this.#held.close();
     this.#active.clear();
     this.#ahead.clear();
     this.#bySubject.clear();
@@ -210,13 +227,20 @@ export class Replays {
     });
     const { epoch } = replay.since;
     const range = { subject: subject.name, epoch, afterSeq, toSeq, messagesMax: REPLAY_MESSAGES_MAX };
-    const outcome = await Promise.race([this.#options.stored(range), late]);
+    const outcome = await Promise.race([this.#options.feed.stored(range), late]);
     clearTimeout(timer);
     if (!this.#active.has(replay)) return;
+    if (!outcome.ok && outcome.code === 'unreachable') {
+      replay.reads--;
+      if (replay.hold === undefined) this.#tellHeld(replay, true);
+      this.#held.add(replay);
+      return;
+    }
     if (!outcome.ok) {
       this.#end(replay, 'unrecovered');
       return;
     }
+    this.#release(replay);
     replay.stored = outcome.messages;
     replay.nextStored = 0;
     this.#turns.add(replay);
@@ -274,8 +298,21 @@ export class Replays {
     turn.spend(message.payload.length);
   }
 
+  /** The worker waits, and does not count the request as one in flight. */
+  #tellHeld({ worker, request }: Replay | Waiting, isHeld: boolean): void {
+    this.#options.toWorker(worker, { type: 'held', request, isHeld });
+  }
+
+  #release(replay: Replay): void {
+    if (replay.hold === undefined) return;
+    replay.hold = undefined;
+    this.#held.delete(replay);
+    this.#tellHeld(replay, false);
+  }
+
   #end(replay: Replay, outcome: keyof Replays['counters']): void {
     const { subject, shard, lane, worker, request } = replay;
+    this.#release(replay);
     this.#active.delete(replay);
     this.#turns.delete(replay);
     this.#unnote(replay);

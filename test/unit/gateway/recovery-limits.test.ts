@@ -1,6 +1,7 @@
 /** Every resume is answered, whatever becomes of it on the way; over the real hub, encoder, ring and gateway modules. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { FrameEncoder } from '../../../src/encoder/frame-encoder.js';
+import { failed } from '../../../src/feed-contract/feed-outcome.js';
 import { RECOVERY_SILENT_MS_MAX } from '../../../src/gateway/events/recovery.js';
 import { FrameKind } from '../../../src/threads/ring.js';
 import type { FakeSocket } from '../../support/fake-uws.js';
@@ -182,4 +183,42 @@ it('J4: a replay whose client disconnects leaves the hub, and the next client is
   for (let round = 0; round < 20; round++) await settle();
   expect(answers.find(({ id }) => id === 'o')).toMatchObject({ type: 'subscribed', recovered: true });
   expect(answers.slice(before).filter(({ type }) => type === 'alert')).toHaveLength(100);
+});
+
+it('R29 a resume waits while the store cannot be read, and holds up no other command', async () => {
+  await gateway.hub.close();
+  feed = new OneThreadFeed(true);
+  gateway = new OneThreadGateway({
+    encoders: 1,
+    symbols: ['A'],
+    feed,
+    historyBytes: 0,
+    backpressureBytes: 65_536,
+    isRefused: () => false,
+  });
+  const connect = (sub: string) =>
+    gateway.connect({ sub, format: 'json', tier: 'institutional' }, bytes => {
+      frames.push(...[JSON.parse(Buffer.from(bytes).toString())].flat().map(frame => ({ ...frame, sub })));
+    });
+  socket = connect('alice');
+  const positions = Array.from({ length: 5 }, () => feed.put('analytics.alerts', { data: 1 }));
+  await settle();
+  const stored = vi.spyOn(feed, 'stored').mockResolvedValue(failed('unreachable', 'no leader'));
+  const since = positions[1];
+  gateway.command(socket, { action: 'subscribe', channels: ['alerts'], since, id: 'r' });
+  gateway.command(socket, { action: 'ping', id: 'p' });
+  await settle();
+  expect([answer('r'), answer('p')]).toEqual([undefined, expect.objectContaining({ type: 'pong' })]);
+  // Another client shares the replay that waits.
+  const other = connect('bob');
+  gateway.command(other, { action: 'subscribe', channels: ['alerts'], since, id: 'r2' });
+  gateway.command(other, { action: 'ping', id: 'p2' });
+  await pass(RECOVERY_SILENT_MS_MAX + 2_000);
+  expect([answer('r'), answer('r2')]).toEqual([undefined, undefined]);
+  expect(answer('p2')).toMatchObject({ type: 'pong' });
+  stored.mockRestore();
+  for (let round = 0; round < 10; round++) await settle();
+  expect([answer('r'), answer('r2')]).toMatchObject([{ recovered: true }, { recovered: true }]);
+  const alertsOf = (name: string) => frames.filter(({ type, sub }) => type === 'alert' && sub === name);
+  for (const name of ['alice', 'bob']) expect(alertsOf(name).map(({ seq }) => seq)).toEqual([3, 4, 5]);
 });

@@ -40,7 +40,13 @@ function build(lanes: number, clients: number) {
   for (let i = 0; i < clients; i++) {
     const session: Session = newSession({ id: i, sub: `u${i}`, format: 'json', tier: 'institutional' });
     const wanted = [{ stream: 'rooms', symbol: `R${i}`, lane: LANE } as const];
-    subscriptions.resumeFrom(session, wanted, { epoch: 'e', seq: 1 }, () => {});
+    subscriptions.resumeFrom(
+      session,
+      wanted,
+      { epoch: 'e', seq: 1 },
+      () => {},
+      () => {},
+    );
     for (const subscription of session.subscriptions.values()) {
       const { view } = subscription;
       Object.defineProperty(subscription, 'view', {

@@ -49,7 +49,7 @@ function open() {
     const view = views.acquire('rooms', symbol, LANE, session);
     const subscription = new Subscription(session, LANE, view);
     const resumption = { session, since: SINCE, subscriptions: new Set([subscription]), missing: 0 };
-    const recovery = newRecovery({ ...resumption, isFailed: false, isDone: true, answer: () => {} });
+    const recovery = newRecovery({ ...resumption, isFailed: false, isDone: true, answer: () => {}, onHeld: () => {} });
     recoveries.set(subscription, recovery);
     return { subscription, recovery };
   };

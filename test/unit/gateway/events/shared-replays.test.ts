@@ -48,7 +48,10 @@ function client(symbol = 'A'): Subscription {
   view.seqs.moveTo(1, 60, 7, 'e');
   const subscription = new Subscription(session, LANE, view);
   const resumption = { session, since: SINCE, subscriptions: new Set([subscription]), missing: 1 };
-  recoveries.set(subscription, newRecovery({ ...resumption, isFailed: false, isDone: false, answer: () => {} }));
+  recoveries.set(
+    subscription,
+    newRecovery({ ...resumption, isFailed: false, isDone: false, answer: () => {}, onHeld: () => {} }),
+  );
   return subscription;
 }
 

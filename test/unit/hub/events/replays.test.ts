@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { StoredMessage, StoredOutcome } from '../../../../src/feed-contract/feed.js';
 import { failed } from '../../../../src/feed-contract/feed-outcome.js';
 import { EventHistories } from '../../../../src/hub/events/event-histories.js';
+import { HELD_MS_MAX, HELD_RETRY_MS, UNREACHABLE_MS_MAX } from '../../../../src/hub/events/held-replays.js';
 import {
   REPLAY_BYTES_MAX,
   REPLAY_MESSAGES_MAX,
@@ -56,8 +57,17 @@ let reads: string[];
 /** What the feed's store answers. */
 let stored: (afterSeq: number, toSeq: number) => Promise<readonly StoredMessage[] | undefined>;
 
+/** What the feed shows of its upstream. */
+let isReachable: boolean;
+let isStale: boolean;
+let isQuiet: boolean;
+/** What workers were told of requests that wait: `worker request isHeld`. */
+let held: string[];
+
 beforeEach(() => {
   vi.useFakeTimers();
+  [isReachable, isStale, isQuiet] = [true, false, false];
+  held = [];
   shard = new ShardLog();
   reads = [];
   stored = async () => undefined;
@@ -76,12 +86,21 @@ function build(historyBytes: number): void {
   history = new EventHistories(2 * historyBytes);
   replays = new Replays({
     history,
-    stored: async ({ subject, afterSeq, toSeq }): Promise<StoredOutcome> => {
-      reads.push(`${subject} ${afterSeq}–${toSeq}`);
-      const messages = await stored(afterSeq, toSeq);
-      return messages === undefined ? failed('incomplete', 'messages have left the stream') : { ok: true, messages };
+    feed: {
+      stored: async ({ subject, afterSeq, toSeq }): Promise<StoredOutcome> => {
+        if (!isReachable) return failed('unreachable', 'the stream cannot be read');
+        reads.push(`${subject} ${afterSeq}–${toSeq}`);
+        const messages = await stored(afterSeq, toSeq);
+        return messages === undefined ? failed('incomplete', 'messages have left the stream') : { ok: true, messages };
+      },
     },
     isPoison: () => false,
+    isFeedStale: () => isStale,
+    isFeedQuiet: () => isQuiet,
+    nowMicros: () => performance.now() * 1000,
+    toWorker: (worker, message) => {
+      if (message.type === 'held') held.push(`${worker} ${message.request} ${message.isHeld}`);
+    },
   });
 }
 
@@ -279,6 +298,95 @@ describe('R29 replays', () => {
     expect(begun.length).toBe(4);
   });
 
+  it('R29 R46 who comes from a gateway that is further on waits longer while this one is cut off', async () => {
+    publish(2);
+    let position = 2;
+    const begun = vi.fn();
+    const whenHere = (request: number) => replays.whenHere({ subject, worker: 0, request }, () => position > 2, begun);
+    isQuiet = true;
+    whenHere(1);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect([begun.mock.calls.length, held]).toEqual([0, ['0 1 true']]);
+    // The feed has noticed.
+    isStale = true;
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(begun).not.toHaveBeenCalled();
+    position = 3;
+    await vi.advanceTimersByTimeAsync(100);
+    expect([begun.mock.calls.length, held]).toEqual([1, ['0 1 true', '0 1 false']]);
+    position = 2;
+    whenHere(2);
+    await vi.advanceTimersByTimeAsync(HELD_MS_MAX + UNREACHABLE_MS_MAX + 5_000);
+    expect([begun.mock.calls.length, vi.getTimerCount()]).toEqual([2, 0]);
+  });
+
+  it('R29 R43 while the store cannot be read, a replay waits; then it has all of it, in order', async () => {
+    build(0);
+    publish(5);
+    stored = async (afterSeq, toSeq) => messages(afterSeq + 1, toSeq);
+    isReachable = false;
+    ask(2);
+    // A cluster without a quorum is noticed late.
+    await vi.advanceTimersByTimeAsync(UNREACHABLE_MS_MAX - 1_000);
+    isStale = true;
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect([notes(), held]).toEqual([['begin 2'], ['0 1 true']]);
+    publish(1);
+    [isReachable, isStale] = [true, false];
+    await vi.advanceTimersByTimeAsync(HELD_RETRY_MS);
+    expect([notes(), held]).toEqual([
+      ['begin 2', 3, 4, 5, 6, 'end'],
+      ['0 1 true', '0 1 false'],
+    ]);
+    expect(replays.counters.recovered).toBe(1);
+  });
+
+  it('R29 a replay does not wait for ever, however long the feed is stale', async () => {
+    build(0);
+    publish(5);
+    [isReachable, isStale] = [false, true];
+    ask(2);
+    await vi.advanceTimersByTimeAsync(HELD_MS_MAX - 1_000);
+    expect(notes()).toEqual(['begin 2']);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect([notes(), held, vi.getTimerCount()]).toEqual([['begin 2', 'incomplete'], ['0 1 true', '0 1 false'], 0]);
+  });
+
+  it('R29 replays that wait are tried again a few at a time, and those of all get their turn', async () => {
+    build(0);
+    publish(5);
+    let [open, openMax] = [0, 0];
+    stored = async (afterSeq, toSeq) => {
+      openMax = Math.max(openMax, ++open);
+      await new Promise(resolve => setTimeout(resolve, 10));
+      open--;
+      return messages(afterSeq + 1, toSeq);
+    };
+    isReachable = false;
+    for (let request = 1; request <= 100; request++) ask(3, request);
+    await vi.advanceTimersByTimeAsync(5_000);
+    isReachable = true;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(replays.counters.recovered).toBe(100);
+    expect(openMax).toBeLessThanOrEqual(16);
+  });
+
+  it('J4: a replay that waits for the store ends when its client, its worker or its subject leaves', async () => {
+    build(0);
+    publish(5);
+    isReachable = false;
+    ask(3, 1);
+    ask(3, 2, 'e1', 'retail', 1);
+    ask(3, 3);
+    await vi.advanceTimersByTimeAsync(1_000);
+    replays.cancel(0, 1);
+    replays.forgetWorker(1);
+    replays.forgetSubject(subject);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect([notes(1), notes(2), notes(3)]).toEqual([['begin 3', 'incomplete'], ['begin 3'], ['begin 3', 'incomplete']]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('J4: a replay that no client waits for any more leaves the queue, with its mark', async () => {
     publish(30, 8 * 1024);
     ask(0);
@@ -338,9 +446,9 @@ describe('R29 replays', () => {
     publish(5);
     stored = () => new Promise(() => {});
     ask(3);
-    await vi.advanceTimersByTimeAsync(STORE_MS_MAX - 1);
+    await vi.advanceTimersByTimeAsync(UNREACHABLE_MS_MAX);
     expect(notes()).toEqual(['begin 3']);
-    await vi.advanceTimersByTimeAsync(1);
+    await vi.advanceTimersByTimeAsync(2 * STORE_MS_MAX);
     expect(notes()).toEqual(['begin 3', 'incomplete']);
     expect(vi.getTimerCount()).toBe(0);
   });

@@ -145,6 +145,9 @@ describe.skipIf(!hasQuickFix)(`R73 ${title}`, () => {
     await until(() => client.app.filter(message => message.includes('|35=Y|')).length >= 2, PATIENCE_MS, 'two Y');
     const reasons = client.app.flatMap(message => /\|35=Y\|.*\|(262=\w+\|281=\d)\|/.exec(message)?.[1] ?? []);
     expect(reasons.sort()).toEqual(['262=bad|281=0', '262=full|281=1']);
+    client.send(`35=V|262=scope|263=1|264=0|265=1|546=1|267=1|269=0|146=1|55=${SYMBOL}`);
+    await until(() => client.app.some(message => message.includes('|262=scope|281=A|')), PATIENCE_MS, 'a Y for Scope');
+    expect(client.rejectsSent).toEqual([]);
   });
 
   it('R73 unsubscribes, and gets one W for a snapshot alone', async () => {

@@ -255,7 +255,7 @@ export class Subscription implements ViewUser {
     const changed = this.#figures.read(news, false);
     if (changed.length === 0 || this.#isWaiting || this.#isSilent) return;
     if (this.request.isFull) {
-      this.#sendWhole(this.#cut?.whole(), place);
+      this.#sendWhole(this.#cut?.whole(), this.#book === undefined ? place : this.#bookPlace);
       return;
     }
     const entries = this.#figures.changes(changed);

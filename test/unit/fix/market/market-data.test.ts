@@ -136,6 +136,12 @@ it.each<[Fields, string]>([
   expect(market.take()).toEqual([`35=Y|262=r|${reason}`]);
 });
 
+it('R73 a request with an MDReqID that would make each message long is refused', () => {
+  const market = new TestMarket('institutional');
+  market.subscribe('r'.repeat(257), [SYMBOL]);
+  expect(market.take()).toEqual([expect.stringMatching(/281=2\|58=MDReqID must have at most 256 bytes\|$/)]);
+});
+
 it('R73 requests whose symbols are still looked up do not exceed the limit of topics together', async () => {
   const market = new TestMarket('institutional');
   market.unknown = async () => [];

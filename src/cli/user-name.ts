@@ -1,9 +1,12 @@
 import { userInfo } from 'node:os';
 
-/** Who runs the command, as the system calls them; '' where it has no name for them, as in some containers. */
-export function userName(): string {
+/**
+ * Who runs the command, as the system calls them; '' where it has no name for them, as in some containers.
+ * @param read asks the system; tests replace it
+ */
+export function userName(read: () => { readonly username: string } = userInfo): string {
   try {
-    return userInfo().username;
+    return read().username;
   } catch {
     // The user id alone is known.
     return '';

@@ -11,6 +11,7 @@ import { credentialOf } from './gateway/operators/connection-detail.js';
 import { rowOrder } from './gateway/operators/connection-list.js';
 import { timeTextAgo } from './gateway/operators/time-text.js';
 import type { ClientLog } from './gateway/supervision/client-log.js';
+import type { ConnectionRow, SubscriptionRow } from './protocol/admin-rows.js';
 import { CloseCode } from './protocol/close-code.js';
 import { STREAMS } from './protocol/topics.js';
 import { monotonicMicros } from './protocol/wall-clock.js';
@@ -19,12 +20,10 @@ import type {
   AdminTopics,
   ConnectionDetail,
   ConnectionQuery,
-  ConnectionRow,
   LoadSample,
   NoticeFrame,
   NoticeTarget,
   RowKey,
-  SubscriptionRow,
 } from './threads/admin-messages.js';
 import { Best } from './threads/best.js';
 import type { FixEnd } from './threads/fix-stats.js';

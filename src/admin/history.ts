@@ -4,6 +4,7 @@
  * chart must show the interruption instead of a line through it.
  */
 import type { ThreadQuestions } from '../gateway/supervision/thread-questions.js';
+import type { Sample } from '../protocol/admin-rows.js';
 import { monotonicMicros, timeOfDayAt } from '../protocol/wall-clock.js';
 import type { LoadSample } from '../threads/admin-messages.js';
 import type { FeedState } from '../threads/thread-messages.js';
@@ -14,20 +15,7 @@ export const SAMPLES_MAX = 900;
 /** Below the interval, so that two rounds never overlap. */
 const ANSWER_MS_MAX = 800;
 
-export interface Sample {
-  readonly time: string;
-  readonly connections: number | null;
-  readonly deliveries_per_second: number | null;
-  readonly bytes_per_second: number | null;
-  readonly messages_in_per_second: number | null;
-  readonly latency_p50_ms: number | null;
-  readonly latency_p99_ms: number | null;
-  readonly age_p99_ms: number | null;
-  readonly buffered_bytes: number | null;
-  readonly circuits_open: number | null;
-  readonly refused_per_second: number | null;
-  readonly cpu: number | null;
-  readonly threads: readonly (number | null)[];
+interface HistorySample extends Sample {
   readonly feed: FeedState;
 }
 
@@ -58,7 +46,7 @@ interface Round {
 
 export class History {
   readonly #options: HistoryOptions;
-  readonly #samples: Sample[] = [];
+  readonly #samples: HistorySample[] = [];
   #last: Round | undefined;
   #encoders: readonly (number | null)[] = [];
   #mainUtilised = performance.eventLoopUtilization();
@@ -80,7 +68,7 @@ export class History {
   }
 
   /** @param afterMs ms since the Unix epoch */
-  since(afterMs: number): readonly Sample[] {
+  since(afterMs: number): readonly HistorySample[] {
     return this.#samples.filter(({ time }) => Date.parse(time) > afterMs);
   }
 
@@ -120,7 +108,7 @@ export class History {
   }
 }
 
-function sampleOf(last: Round, now: Round, feed: FeedState): Sample {
+function sampleOf(last: Round, now: Round, feed: FeedState): HistorySample {
   const seconds = (now.atMs - last.atMs) / 1000;
   const perSecond = (count: number) => Math.round(count / seconds);
   const changes = changesOf(last.loads, now.loads);

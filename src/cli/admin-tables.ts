@@ -1,5 +1,6 @@
 /** What `millrace admin` prints for people. The texts may come from clients: `say` cleans them of control characters. */
-import type { ConnectionDetail, ConnectionRow, SubscriptionRow } from '../threads/admin-messages.js';
+import type { ConnectionRow, SubscriptionRow } from '../protocol/admin-rows.js';
+import type { ConnectionDetail } from '../threads/admin-messages.js';
 import { type Column, pairLines, tableLines } from './text-table.js';
 
 interface Silent {

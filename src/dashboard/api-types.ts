@@ -1,4 +1,5 @@
 /** Answers of the admin API, as far as the dashboard reads them: src/admin/openapi.json describes them. */
+import type { ConnectionRow, Sample, SubscriptionRow } from '../protocol/admin-rows.js';
 
 export interface Percentiles {
   readonly p50: number;
@@ -31,44 +32,9 @@ export interface Stats {
   readonly silent_threads: readonly string[];
 }
 
-/** A second of the past; null: a thread was silent, or there was nothing to measure. */
-export interface Sample {
-  readonly time: string;
-  readonly connections: number | null;
-  readonly deliveries_per_second: number | null;
-  readonly bytes_per_second: number | null;
-  readonly messages_in_per_second: number | null;
-  readonly latency_p50_ms: number | null;
-  readonly latency_p99_ms: number | null;
-  readonly age_p99_ms: number | null;
-  readonly buffered_bytes: number | null;
-  readonly circuits_open: number | null;
-  readonly refused_per_second: number | null;
-  readonly cpu: number | null;
-  readonly threads: readonly (number | null)[];
-}
-
 export interface HistoryAnswer {
   readonly interval_ms: number;
   readonly samples: readonly Sample[];
-}
-
-export interface ConnectionRow {
-  readonly id: string;
-  readonly user: string | null;
-  readonly tier: string;
-  readonly address: string;
-  readonly endpoint: string;
-  readonly format: string;
-  readonly connected_at: string;
-  readonly age_seconds: number;
-  readonly subscriptions: number;
-  readonly buffered_bytes: number;
-  readonly rate_bytes_per_second: number;
-  readonly age_of_data_ms: number;
-  readonly circuit: string;
-  readonly conflation_steps: number;
-  readonly worker: number;
 }
 
 interface Page {
@@ -80,16 +46,6 @@ interface Page {
 
 export interface ConnectionsAnswer extends Page {
   readonly connections: readonly ConnectionRow[];
-}
-
-export interface SubscriptionRow {
-  readonly topic: string;
-  readonly class: string;
-  readonly served_class: string;
-  readonly levels: number | null;
-  readonly state: string;
-  readonly epoch: string;
-  readonly seq: number;
 }
 
 export interface FlightEvent {

@@ -1,6 +1,6 @@
 /** A chart of the last minutes. Its caption says in words what the newest sample, or the one under the pointer, shows. */
 import uPlot from 'uplot';
-import type { Sample } from './api-types.js';
+import type { Sample } from '../protocol/admin-rows.js';
 import { element, setText } from './dom.js';
 import { timeOfDay, UNKNOWN } from './format.js';
 import type { History } from './history.js';

@@ -1,5 +1,5 @@
 /** The columns of tables of connections. */
-import type { ConnectionRow } from './api-types.js';
+import type { ConnectionRow } from '../protocol/admin-rows.js';
 import { bytes, count, duration, milliseconds, plural } from './format.js';
 import { connectionHash, userHash } from './page.js';
 import type { Column } from './table.js';

@@ -1,6 +1,8 @@
 /** One connection: all that the gateway knows of it, its last events, and a way to end it. */
+
+import type { SubscriptionRow } from '../protocol/admin-rows.js';
 import { ApiError } from './api.js';
-import type { ConnectionDetail, FlightEvent, SubscriptionRow } from './api-types.js';
+import type { ConnectionDetail, FlightEvent } from './api-types.js';
 import { circuitText, circuitTone, conflationText, userText } from './connection-columns.js';
 import { confirmed, messageOf } from './dialogs.js';
 import { element, setText } from './dom.js';

@@ -1,5 +1,5 @@
 /** The samples of the charts, oldest first. Where some are missing, a hole keeps a line from being drawn across. */
-import type { Sample } from './api-types.js';
+import type { Sample } from '../protocol/admin-rows.js';
 
 /** As many as the gateway keeps: fifteen minutes. */
 export const SAMPLES_MAX = 900;

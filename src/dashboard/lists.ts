@@ -1,5 +1,6 @@
 /** The lists of connections and of topics. */
-import type { ConnectionRow, ConnectionsAnswer, TopicRow, TopicsAnswer } from './api-types.js';
+import type { ConnectionRow } from '../protocol/admin-rows.js';
+import type { ConnectionsAnswer, TopicRow, TopicsAnswer } from './api-types.js';
 import { ALL } from './connection-columns.js';
 import { ago, count } from './format.js';
 import { type Filter, ListPage } from './list-page.js';

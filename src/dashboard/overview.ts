@@ -1,5 +1,6 @@
 /** The first page: how the gateway does, over the last minutes and now. */
-import type { ConnectionRow, ConnectionsAnswer, FeedAnswer, Sample, Stats, ThreadRow } from './api-types.js';
+import type { ConnectionRow, Sample } from '../protocol/admin-rows.js';
+import type { ConnectionsAnswer, FeedAnswer, Stats, ThreadRow } from './api-types.js';
 import { Chart } from './chart.js';
 import { SLOWEST } from './connection-columns.js';
 import { element, setText } from './dom.js';

@@ -1,5 +1,6 @@
 /** One user: connections, use of limits, revocation. */
-import type { ConnectionRow, UserAnswer } from './api-types.js';
+import type { ConnectionRow } from '../protocol/admin-rows.js';
+import type { UserAnswer } from './api-types.js';
 import { ALL } from './connection-columns.js';
 import { messageOf } from './dialogs.js';
 import { element, setText } from './dom.js';

@@ -1,4 +1,5 @@
 /** What the main thread asks gateway threads for operators, and their answers. Members of rows are named as in the API. */
+import type { ConnectionRow, SubscriptionRow } from '../protocol/admin-rows.js';
 import type { CloseCode } from '../protocol/close-code.js';
 import type { Stream } from '../protocol/topics.js';
 import type { FlightEventName } from './flight-events.js';
@@ -6,7 +7,6 @@ import type { FlightEventName } from './flight-events.js';
 export const CONNECTION_CONDITIONS = ['slow', 'conflated', 'lagging', 'circuit_open', 'idle'] as const;
 export const CONNECTION_SORTS = ['buffered', 'age', 'rate'] as const;
 export const SEVERITIES = ['info', 'warning', 'critical'] as const;
-export type CircuitState = 'closed' | 'open' | 'half_open';
 
 /** Where a row stands in an order: its value, then its thread and its number there. */
 export type RowKey = readonly [value: number, worker: number, connection: number];
@@ -25,35 +25,6 @@ export interface ConnectionQuery {
   readonly limit: number;
   /** Only rows behind this one. */
   readonly after?: RowKey | undefined;
-}
-
-/** A connection in a list. */
-export interface ConnectionRow {
-  readonly id: string;
-  readonly user: string | null;
-  readonly tier: string;
-  readonly address: string;
-  readonly endpoint: string;
-  readonly format: string;
-  readonly connected_at: string;
-  readonly age_seconds: number;
-  readonly subscriptions: number;
-  readonly buffered_bytes: number;
-  readonly rate_bytes_per_second: number;
-  readonly age_of_data_ms: number;
-  readonly circuit: CircuitState;
-  readonly conflation_steps: number;
-  readonly worker: number;
-}
-
-export interface SubscriptionRow {
-  readonly topic: string;
-  readonly class: string;
-  readonly served_class: string;
-  readonly levels: number | null;
-  readonly state: string;
-  readonly epoch: string;
-  readonly seq: number;
 }
 
 export interface ConnectionDetail extends ConnectionRow {

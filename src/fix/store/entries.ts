@@ -5,7 +5,7 @@ export interface Entries {
   /** @throws {Error} if it cannot be read */
   read(key: string): Promise<Entry | undefined>;
   /**
-   * Writes an entry that nobody has written since.
+   * Writes an entry unless another gateway has written it since.
    * @param revision of the entry that was read; undefined: there was none
    * @returns the new revision; undefined if another gateway has written it
    * @throws {Error} if it cannot be written

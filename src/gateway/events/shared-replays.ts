@@ -138,7 +138,7 @@ export class SharedReplays {
     this.bytes += log.bytes - before;
   }
 
-  /** The replay waits for the feed, and no longer counts against the requests in flight; or it goes on. */
+  /** The replay waits for the feed, and no longer counts against the requests in flight; or is read again. */
   hold(replay: SharedReplay, isHeld: boolean): void {
     replay.isHeld = isHeld;
     replay.hasMoved = true;

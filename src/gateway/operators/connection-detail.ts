@@ -1,6 +1,7 @@
 /** Everything that a thread knows of one connection, for operators. */
 import type { Credential } from '../../auth/credential.js';
-import type { ConnectionDetail, SubscriptionRow } from '../../threads/admin-messages.js';
+import type { SubscriptionRow } from '../../protocol/admin-rows.js';
+import type { ConnectionDetail } from '../../threads/admin-messages.js';
 import { classNameOfLane, detailOfLane, levelsOfDetail } from '../../threads/lanes.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { Session, Subscription } from '../model/session.js';

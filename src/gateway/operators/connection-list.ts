@@ -1,12 +1,7 @@
 /** Lists a thread's connections for operators: filtered, in order, a page at a time. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type {
-  AdminTopics,
-  CircuitState,
-  ConnectionQuery,
-  ConnectionRow,
-  RowKey,
-} from '../../threads/admin-messages.js';
+import type { CircuitState, ConnectionRow } from '../../protocol/admin-rows.js';
+import type { AdminTopics, ConnectionQuery, RowKey } from '../../threads/admin-messages.js';
 import { Best } from '../../threads/best.js';
 import { hasPausedStates, type Session } from '../model/session.js';
 import type { Receipts } from '../sending/receipts.js';

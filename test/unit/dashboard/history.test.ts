@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Sample } from '../../../src/dashboard/api-types.js';
 import { History, SAMPLES_MAX } from '../../../src/dashboard/history.js';
+import type { Sample } from '../../../src/protocol/admin-rows.js';
 
 const INTERVAL_MS = 1_000;
 

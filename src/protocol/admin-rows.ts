@@ -1,0 +1,49 @@
+/** Rows of the admin API that the gateway writes and the dashboard reads, named as on the wire (src/admin/openapi.json). */
+
+export type CircuitState = 'closed' | 'open' | 'half_open';
+
+/** A connection in a list. */
+export interface ConnectionRow {
+  readonly id: string;
+  readonly user: string | null;
+  readonly tier: string;
+  readonly address: string;
+  readonly endpoint: string;
+  readonly format: string;
+  readonly connected_at: string;
+  readonly age_seconds: number;
+  readonly subscriptions: number;
+  readonly buffered_bytes: number;
+  readonly rate_bytes_per_second: number;
+  readonly age_of_data_ms: number;
+  readonly circuit: CircuitState;
+  readonly conflation_steps: number;
+  readonly worker: number;
+}
+
+export interface SubscriptionRow {
+  readonly topic: string;
+  readonly class: string;
+  readonly served_class: string;
+  readonly levels: number | null;
+  readonly state: string;
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+/** A second of the past; null: a thread was silent, or there was nothing to measure. */
+export interface Sample {
+  readonly time: string;
+  readonly connections: number | null;
+  readonly deliveries_per_second: number | null;
+  readonly bytes_per_second: number | null;
+  readonly messages_in_per_second: number | null;
+  readonly latency_p50_ms: number | null;
+  readonly latency_p99_ms: number | null;
+  readonly age_p99_ms: number | null;
+  readonly buffered_bytes: number | null;
+  readonly circuits_open: number | null;
+  readonly refused_per_second: number | null;
+  readonly cpu: number | null;
+  readonly threads: readonly (number | null)[];
+}

@@ -7,7 +7,13 @@ import { NatsNames } from '../feed/nats-names.js';
 import { newFeedMessage } from '../feed-contract/feed.js';
 import type { AlertRow } from '../protocol/admin-rows.js';
 import { type RawMessage, WATCHED_SUBJECTS } from './intake.js';
-import { alertOf, CHANNEL_SUBJECT, type ChannelContent, COMPLIANCE_SUBJECT, channelMessage } from './published-alert.js';
+import {
+  alertOf,
+  CHANNEL_SUBJECT,
+  type ChannelContent,
+  COMPLIANCE_SUBJECT,
+  channelMessage,
+} from './published-alert.js';
 
 /** How often to ask again for what the server refused. */
 const REFUSED_RETRY_MS = 10_000;

@@ -71,6 +71,11 @@ export class Surveillance {
 }
 
 /** The same pattern of the same users. A client without a credential is its connection, the first of its evidence. */
-function keyOf({ detector, symbol, users, evidence }: Pick<Alert, 'detector' | 'symbol' | 'users' | 'evidence'>): string {
+function keyOf({
+  detector,
+  symbol,
+  users,
+  evidence,
+}: Pick<Alert, 'detector' | 'symbol' | 'users' | 'evidence'>): string {
   return JSON.stringify([detector, symbol, ...(users.length > 0 ? users : [evidence[0]])]);
 }

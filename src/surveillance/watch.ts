@@ -4,7 +4,12 @@
  */
 import { createHash } from 'node:crypto';
 import type { AlertRow } from '../protocol/admin-rows.js';
-import { type ClientReport, DETECTORS, type DetectorName, type WatchCounters } from '../threads/surveillance-messages.js';
+import {
+  type ClientReport,
+  DETECTORS,
+  type DetectorName,
+  type WatchCounters,
+} from '../threads/surveillance-messages.js';
 import type { Alert } from './alert.js';
 import { Intake, isBook, type RawMessage } from './intake.js';
 import { Surveillance } from './surveillance.js';

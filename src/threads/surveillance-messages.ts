@@ -68,3 +68,15 @@ export type FromWatch =
     }
   | { readonly type: 'taken'; readonly messages: number }
   | { readonly type: 'closed' };
+
+/** How surveillance goes, for operators. */
+export interface SurveillanceStats {
+  readonly state: WatchState;
+  readonly detail: string;
+  readonly counters: WatchCounters | undefined;
+  /** Messages that were not handed over because the thread did not keep up. */
+  readonly dropped: number;
+  readonly restarts: number;
+  /** The newest first. */
+  readonly alerts: readonly AlertRow[];
+}

@@ -44,6 +44,14 @@ export interface SurveillanceConfig {
   readonly channel: 'evidence' | 'summary' | 'off';
 }
 
+/** Settings without any effect are refused, because the operator relies on them. @param isGiven whether a variable is set */
+export function surveillanceProblems(v: SurveillanceVariables, isGiven: (name: string) => boolean): string[] {
+  if (v.SURVEILLANCE === true) return [];
+  return ['SURVEILLANCE_THRESHOLDS', 'SURVEILLANCE_LEASE', 'SURVEILLANCE_CHANNEL']
+    .filter(isGiven)
+    .map(name => `${name}: needs SURVEILLANCE=on`);
+}
+
 /** Undefined: there is no surveillance. @param isDemo what an unset SURVEILLANCE depends on */
 export function surveillanceConfig(v: SurveillanceVariables, isDemo: boolean): SurveillanceConfig | undefined {
   if (!(v.SURVEILLANCE ?? isDemo)) return undefined;

@@ -5,7 +5,6 @@
  *                        ▲                                              │
  *                        └──────────── interest, snapshot requests ─────┘
  */
-import { adminTokenAfter } from './admin/access.js';
 import { type Admin, createAdmin } from './admin/create-admin.js';
 import type { MainParts } from './admin/main-stats.js';
 import { Reload } from './admin/reload.js';
@@ -34,8 +33,10 @@ import { type Logger, LogSampler } from './observe/log.js';
 import { SampledNotes } from './observe/sampled-notes.js';
 import { openTracing, type Tracing } from './observe/tracing/tracing.js';
 import { Readiness } from './readiness.js';
+import { reloadedConfig } from './reloaded-config.js';
 import { ControlOrders } from './revocation/control-orders.js';
 import { RevocationKeeper } from './revocation/keeper.js';
+import { SurveillanceSide } from './surveillance-side.js';
 import { createDoorbells, createRings } from './threads/ring.js';
 
 const SAMPLE_LOG_MS = 1000;
@@ -69,6 +70,7 @@ export class Gateway {
   readonly #orders: ControlOrders;
   readonly #keySet: KeySetPosts;
   readonly #fix: FixSide;
+  readonly #surveillance: SurveillanceSide;
   #isDraining = false;
   #isFeedStarted = false;
   #draining: Promise<void> | undefined;
@@ -103,6 +105,7 @@ export class Gateway {
     });
     this.#keySet = new KeySetPosts(config.auth.jwksUrl, log, () => this.#workers);
     this.#fix = new FixSide(config, log, message => this.#workers.post(config.workers, message));
+    this.#surveillance = new SurveillanceSide(config, log);
     this.#readiness = this.#newReadiness();
     const rings = createRings(config.encoders);
     const doorbells = createDoorbells(readerThreads(config));
@@ -125,7 +128,10 @@ export class Gateway {
     this.#reload = new Reload({
       log,
       reread: () => host.reread(),
-      take: fresh => this.#take(fresh),
+      take: fresh => {
+        this.#config = reloadedConfig(this.#config, fresh, log);
+        return this.#config;
+      },
       certificate: this.#certificate,
       keySet: this.#keySet,
       workers: this.#workers,
@@ -171,6 +177,7 @@ export class Gateway {
       descriptors: this.#descriptors,
       keySet: this.#keySet,
       fix: this.#fix,
+      surveillance: this.#surveillance,
       later: () => ({ hub: this.#hub, reload: this.#reload }),
       isDrainOrdered: () => this.#isDraining && this.#draining === undefined,
       onFatal: reason => this.#host.onFatal(reason),
@@ -231,7 +238,8 @@ export class Gateway {
     if (predecessor === undefined) this.#adminPort = await this.#admin.server.listen();
     const { name } = this.#feed;
     const sink = feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log: this.#log, name });
-    const [outcome] = await Promise.all([this.#feed.start(sink), this.#keySet.open()]);
+    const observed = await this.#surveillance.open(sink);
+    const [outcome] = await Promise.all([this.#feed.start(observed), this.#keySet.open()]);
     if (!outcome.ok) throw new ConfigError(outcome.detail);
     await Promise.all([this.#revocations.open(), this.#fix.open(predecessor !== undefined)]);
     this.#isFeedStarted = true;
@@ -302,7 +310,7 @@ export class Gateway {
       { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#feed.stop(), this.#revocations.close()]) },
       { name: 'hub', maxMs: 700, end: () => Promise.all([this.#hub.close(), this.#fix.close()]) },
       { name: 'admin', maxMs: 300, end: () => this.#admin.server.close() },
-      { name: 'tracing', maxMs: 300, end: async () => this.#tracing?.close() },
+      { name: 'tracing', maxMs: 400, end: () => Promise.all([this.#tracing?.close(), this.#surveillance.close()]) },
     ]);
     // A process whose threads hold sockets cannot exit cleanly.
     await workers;
@@ -312,15 +320,6 @@ export class Gateway {
   /** Reloads keys, certificates and the settings that may change. Never rejects. @param reason what asked for it */
   reload(reason: string): Promise<void> {
     return this.#reload.run(reason);
-  }
-
-  #take(fresh: Config): Config {
-    const { logLevel, logClients, logUsers, auth } = fresh;
-    const { secret, previousSecret } = auth;
-    const adminToken = adminTokenAfter(this.#config, fresh, this.#log);
-    const authNow = { ...this.#config.auth, secret, previousSecret };
-    this.#config = { ...this.#config, logLevel, logClients, logUsers, adminToken, auth: authNow };
-    return this.#config;
   }
 
   /** Retail clients first: they are sent less often, then refused. Institutional clients keep their latency. */
@@ -340,6 +339,7 @@ export class Gateway {
       descriptors: this.#descriptors,
       revocations: this.#revocations.stats,
       keySet: this.#keySet.stats,
+      surveillance: this.#surveillance.stats,
       tracing: this.#tracing?.stats,
       certificate: this.#certificate,
       clock: this.#host.clock(),

@@ -88,7 +88,7 @@ function judge({ labels, alerts }: WatchedMarket, strength: Strength, outcomes: 
     if (alerts.some(alert => isOf(alert, label))) outcome.found++;
   }
   for (const alert of alerts) {
-    const outcome = of(alert.detector);
+    const outcome = of(alert.detector as EpisodeKind);
     if (labels.some(label => isOf(alert, label))) outcome.right++;
     else outcome.wrong++;
   }

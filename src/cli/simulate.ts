@@ -254,7 +254,7 @@ function symbolsArgument(text: string): Symbols {
 }
 
 /** Parses an option like the gateway's environment variable of the same meaning. */
-function setting(variable: string, member: keyof SimulatorConfig) {
+function setting(variable: string, member: 'updatesPerSecond' | 'intervalMs' | 'seed') {
   return (text: string): number => {
     try {
       return readConfig({ [variable]: text }).simulator[member];

@@ -33,6 +33,12 @@ import {
 } from './variables/journal.js';
 import { ANY_ADDRESS, type ProcessVariables, processConfig, processProblems } from './variables/process.js';
 import { type ProductsConfig, type ProductVariables, productProblems, productsConfig } from './variables/products.js';
+import {
+  type SurveillanceConfig,
+  type SurveillanceVariables,
+  surveillanceConfig,
+  surveillanceProblems,
+} from './variables/surveillance.js';
 import { type TracingConfig, type TracingVariables, tracingConfig } from './variables/tracing.js';
 
 export { type Environment, givenText } from './given-text.js';
@@ -56,6 +62,8 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
   readonly journal: JournalConfig | undefined;
   readonly clock: ClockConfig;
   readonly products: ProductsConfig;
+  /** Undefined: there is no surveillance. */
+  readonly surveillance: SurveillanceConfig | undefined;
   /** Undefined: nothing is traced. */
   readonly tracing: TracingConfig | undefined;
   /** Files that settings are read from, by variable: others must not be able to read them. */
@@ -72,6 +80,7 @@ type Variables = ProcessVariables &
   FixVariables &
   JournalVariables &
   ProductVariables &
+  SurveillanceVariables &
   TracingVariables;
 
 /**
@@ -102,13 +111,16 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     ...fixProblems(v, isGiven),
     ...journalProblems(v, isGiven),
     ...productProblems(v, isGiven),
+    ...surveillanceProblems(v, isGiven),
   ];
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
   const auth = authConfig(v);
+  const isDemo = feed.feed === 'simulator' && makesOwnKey(auth);
   return Object.freeze({
     ...processConfig(v, cores),
     host: v.HOST ?? (makesOwnKey(auth) ? LOOPBACK : ANY_ADDRESS),
     ...feed,
+    simulator: { ...feed.simulator, hasOrders: v.SIM_ORDERS ?? isDemo },
     ...clientsConfig(v),
     auth,
     hasOwnKey: makesOwnKey(auth),
@@ -118,6 +130,7 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     journal: journalConfig(v),
     clock: clockConfig(v),
     products: productsConfig(v),
+    surveillance: surveillanceConfig(v, isDemo),
     tracing: tracingConfig(v, v.NODE_NAME),
     settingsFiles: files,
   });

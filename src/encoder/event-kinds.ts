@@ -34,7 +34,14 @@ const RESERVED_OF: Readonly<Record<string, ReadonlySet<string>>> = {
 };
 /** Members that only the full view of trades has (entitlement `trades:full`). */
 const PARTY_MEMBERS = ['buyer_id', 'seller_id', 'buyer_fee', 'seller_fee'];
-const ORDER_ACTIONS: ReadonlySet<unknown> = new Set(['created', 'filled', 'partially_filled', 'cancelled', 'rejected']);
+const ORDER_ACTIONS: ReadonlySet<unknown> = new Set([
+  'created',
+  'replaced',
+  'filled',
+  'partially_filled',
+  'cancelled',
+  'rejected',
+]);
 
 /** What members with these names must contain, in every stream. */
 const CONTENT: Readonly<Record<string, ReadonlyMap<string, (value: unknown) => unknown>>> = {

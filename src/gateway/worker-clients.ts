@@ -2,12 +2,16 @@
 import { livesOf, RevocationList } from '../auth/revocations.js';
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/close-code.js';
+import { WallClock } from '../protocol/wall-clock.js';
+import type { ClientReport } from '../threads/surveillance-messages.js';
+import { CommandCounts } from './commands/command-counts.js';
 import { CommandHandler } from './commands/command-handler.js';
 import { RoomPublishing } from './commands/room-publishing.js';
 import { SymbolLookup } from './commands/symbol-lookup.js';
 import { TopicCommands } from './commands/topic-commands.js';
 import { ConnectionLimits } from './limits/connection-limits.js';
 import { PublishedBytes } from './limits/published-bytes.js';
+import type { ConnectionIds } from './model/connection-ids.js';
 import type { Session } from './model/session.js';
 import type { Outbox } from './sending/outbox.js';
 import { type Authentication, Credentials } from './sessions/credentials.js';
@@ -21,7 +25,7 @@ import type { ThreadLife } from './thread-life.js';
 import type { Ending, Streams } from './worker-streams.js';
 
 export function newClients(
-  { data, post, fault }: ThreadLife,
+  { data, post, log, fault }: ThreadLife,
   { views, outbox, budgets, subscriptions, wake }: Streams,
   authentication: Authentication,
   sessions: ReadonlySet<Session>,
@@ -60,6 +64,7 @@ export function newClients(
     replies,
     turns,
     budgets,
+    counts: newCounts(config, log.ids, post),
     namesMax: subscriptionsMax,
     onFault: fault,
   });
@@ -78,6 +83,17 @@ export function newClients(
     commands,
   };
 }
+
+function newCounts(
+  { surveillance }: Config,
+  ids: ConnectionIds,
+  post: (report: ClientReport) => void,
+): CommandCounts | undefined {
+  if (surveillance === undefined) return undefined;
+  const clock = new WallClock();
+  return new CommandCounts({ ids, post, nowMicros: () => clock.nowMicros() });
+}
+
 export type Clients = ReturnType<typeof newClients>;
 
 function newKeepalive(

@@ -1,5 +1,6 @@
 /** The main thread's counters, for metrics. */
 import type { SourceKind } from '../protocol/topics.js';
+import type { SurveillanceStats } from '../threads/surveillance-messages.js';
 import type { TracingStats } from './tracing/tracing.js';
 
 /** What can keep a gateway from being ready. */
@@ -90,6 +91,8 @@ export interface MainStats {
   readonly revocations: RevocationStats;
   /** Undefined without AUTH_JWKS_URL. */
   readonly keySet: KeySetNumbers | undefined;
+  /** Undefined without SURVEILLANCE=on. */
+  readonly surveillance: SurveillanceStats | undefined;
   /** Undefined without OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly tracing: TracingStats | undefined;
   /** Lines that standard error did not accept. */

@@ -47,3 +47,20 @@ export interface Sample {
   readonly cpu: number | null;
   readonly threads: readonly (number | null)[];
 }
+
+/** A pattern that surveillance has found (ops/surveillance.md). */
+export interface AlertRow {
+  /** The same for the same pattern, whichever gateway reports it. */
+  readonly id: string;
+  /** When the last event of the evidence happened. */
+  readonly time: string;
+  /** NODE_NAME of the gateway that found it. */
+  readonly node: string;
+  readonly detector: string;
+  readonly symbol: string | null;
+  readonly users: readonly string[];
+  readonly summary: string;
+  readonly figures: Readonly<Record<string, number>>;
+  /** Ids of orders or trades; of a client’s behaviour, connections and topics. */
+  readonly evidence: readonly string[];
+}

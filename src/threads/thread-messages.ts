@@ -7,6 +7,7 @@ import type { Tier } from '../protocol/view-options.js';
 import type { AdminAnswer, AdminQuestion } from './admin-messages.js';
 import type { ClientLine, LongWork } from './client-lines.js';
 import type { JournalStart } from './journal-records.js';
+import type { ClientReport } from './surveillance-messages.js';
 import type { WorkerStats } from './worker-stats.js';
 
 /** Worker → main: changes of interest, in order. `source` is the source's name. */
@@ -127,6 +128,7 @@ export type FeedState = 'live' | 'stale' | 'failover';
 
 export type FromWorker =
   | AdminAnswer
+  | ClientReport
   /** The worker serves: it listens on this port, or will when told to. */
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'listen_failed'; readonly port: number }

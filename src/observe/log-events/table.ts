@@ -9,6 +9,7 @@ import type { LogEventGroup } from './event.js';
 import { feedEvents } from './feed.js';
 import { operationEvents } from './operation.js';
 import { processEvents } from './process.js';
+import { surveillanceEvents } from './surveillance.js';
 
 export const LOG_EVENT_GROUPS: readonly LogEventGroup[] = [
   processEvents,
@@ -16,6 +17,7 @@ export const LOG_EVENT_GROUPS: readonly LogEventGroup[] = [
   accessEvents,
   feedEvents,
   clientEvents,
+  surveillanceEvents,
 ];
 
 const NAMES: ReadonlyMap<string, string> = new Map(

@@ -7,7 +7,15 @@ import { basename } from 'node:path';
 import { build } from 'esbuild';
 
 /** Programs that share chunks. Threads share none: each loads its own. */
-const PROGRAMS = [['cli/main', 'cli/vectors'], ['gateway/thread'], ['fix-thread'], ['surveillance-thread'], ['encoder/task'], ['journal/usage/usage-thread']];
+const PROGRAMS = [
+  ['cli/main', 'cli/vectors'],
+  ['gateway/thread'],
+  ['fix-thread'],
+  ['surveillance-thread'],
+  ['encoder/task'],
+  ['journal/thread'],
+  ['journal/usage/usage-thread'],
+];
 const BUNDLED_LIBRARIES = ['jose', 'zod'];
 const CHUNK = /-[0-9A-Z]{8}\.js(\.map)?$/;
 

@@ -1,7 +1,7 @@
 /** What surveillance finds of planted episodes, what it reports besides, and what it costs. R72. */
-import { EPISODE_KINDS, type EpisodeKind, type EpisodeLabel } from '../../src/feed/simulator/orders/episodes.js';
+import { EPISODE_KINDS } from '../../src/feed/simulator/orders/episodes.js';
 import { SeededRandom } from '../../src/feed/simulator/seeded-random.js';
-import type { Alert } from '../../src/surveillance/alert.js';
+import { type Score, scoresOf } from '../../src/surveillance/score.js';
 import { count, fixed, percent } from '../report/figures.js';
 import type { SuiteReport } from '../report/report.js';
 import type { Suite } from '../suite.js';
@@ -19,13 +19,7 @@ const STRENGTHS = ['blatant', 'mixed'] as const;
 
 type Strength = (typeof STRENGTHS)[number];
 
-interface Outcome {
-  planted: number;
-  found: number;
-  /** Alerts of this detector about an episode’s users, and about others. */
-  right: number;
-  wrong: number;
-}
+type Outcome = { -readonly [Name in Exclude<keyof Score, 'detector'>]: number };
 
 export const surveillance: Suite = {
   name: 'surveillance',
@@ -76,27 +70,13 @@ function add(cost: Cost, { orders, trades, watchingMs }: WatchedMarket): void {
 }
 
 function judge({ labels, alerts }: WatchedMarket, strength: Strength, outcomes: Map<string, Outcome>): void {
-  const of = (kind: EpisodeKind): Outcome => {
-    const key = `${kind} ${strength}`;
+  for (const { detector, ...score } of scoresOf(labels, alerts)) {
+    const key = `${detector} ${strength}`;
     const outcome = outcomes.get(key) ?? { planted: 0, found: 0, right: 0, wrong: 0 };
     outcomes.set(key, outcome);
-    return outcome;
-  };
-  for (const label of labels) {
-    const outcome = of(label.kind);
-    outcome.planted++;
-    if (alerts.some(alert => isOf(alert, label))) outcome.found++;
-  }
-  for (const alert of alerts) {
-    const outcome = of(alert.detector as EpisodeKind);
-    if (labels.some(label => isOf(alert, label))) outcome.right++;
-    else outcome.wrong++;
+    for (const name of ['planted', 'found', 'right', 'wrong'] as const) outcome[name] += score[name];
   }
 }
-
-/** The same pattern, and no user besides those who did it. */
-const isOf = ({ detector, users }: Alert, { kind, users: planted }: EpisodeLabel): boolean =>
-  detector === kind && users.every(user => planted.includes(user));
 
 function report(
   settings: { seeds: number; quietSeconds: number },

@@ -138,16 +138,18 @@ export const feedLines = (feed: object): string[] => pairLines(flat(feed));
 /** The newest alert comes last, next to the prompt. */
 export function alertsLines(answer: Cells & { readonly alerts: readonly AlertRow[] }): string[] {
   const { alerts, ...rest } = answer;
-  const found = [...alerts].reverse().flatMap(({ id, time, detector, symbol, users, summary, figures, evidence }) => [
-    '',
-    `${time} ${detector}${symbol === null ? '' : ` ${symbol}`} by ${users.join(', ') || 'a client without a credential'}`,
+  return [...pairLines(flat(rest)), ...alerts.toReversed().flatMap(alert => ['', ...alertLines(alert)])];
+}
+
+export function alertLines({ id, time, detector, symbol, users, summary, figures, evidence }: AlertRow): string[] {
+  const about = symbol === null ? detector : `${detector} ${symbol}`;
+  const shown = Object.entries(figures).map(([name, figure]) => `${name} ${figure}`);
+  return [
+    `${time} ${about} by ${users.join(', ') || 'a client without a credential'}`,
     `  ${summary}`,
-    `  ${Object.entries(figures)
-      .map(([name, figure]) => `${name} ${figure}`)
-      .join(', ')}`,
+    `  ${shown.join(', ')}`,
     `  alert ${id}; evidence ${evidence.join(' ')}`,
-  ]);
-  return [...pairLines(flat(rest)), ...found];
+  ];
 }
 
 /** Those that are set come first. */

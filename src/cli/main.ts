@@ -21,6 +21,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['streams', async () => (await import('./streams.js')).streamsCommand()],
   ['record', async () => (await import('./record.js')).recordCommand()],
   ['simulate', async () => (await import('./simulate.js')).simulateCommand()],
+  ['surveillance', async () => (await import('./surveillance.js')).surveillanceCommand()],
   ['vectors', async () => (await import('./vectors.js')).vectorsCommand()],
   ['reference', async () => (await import('./reference.js')).referenceCommand()],
   ['asyncapi', async () => (await import('./asyncapi.js')).asyncApiCommand(packageVersion())],

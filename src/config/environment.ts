@@ -103,6 +103,8 @@ export function readConfig(env: Environment, cores: number = availableParallelis
   const files = settingsFiles(env);
   const feed = feedConfig(v, files);
   const isGiven = (name: string) => givenText(env, name) !== undefined;
+  const auth = authConfig(v);
+  const isDemo = feed.feed === 'simulator' && makesOwnKey(auth);
   const wrong = [
     ...processProblems(v),
     ...feedProblems(v),
@@ -111,11 +113,9 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     ...fixProblems(v, isGiven),
     ...journalProblems(v, isGiven),
     ...productProblems(v, isGiven),
-    ...surveillanceProblems(v, isGiven),
+    ...surveillanceProblems(v, isDemo, isGiven),
   ];
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
-  const auth = authConfig(v);
-  const isDemo = feed.feed === 'simulator' && makesOwnKey(auth);
   return Object.freeze({
     ...processConfig(v, cores),
     host: v.HOST ?? (makesOwnKey(auth) ? LOOPBACK : ANY_ADDRESS),

@@ -16,7 +16,7 @@ import {
 } from './published-alert.js';
 
 /** How often to ask again for what the server refused. */
-const REFUSED_RETRY_MS = 10_000;
+const REFUSED_RETRY_MS = 5_000;
 const CONNECT_RETRY_MS = 2_000;
 /** Alerts that wait for a connection; beyond, the oldest is dropped and counted. */
 const WAITING_ALERTS_MAX = 1_000;

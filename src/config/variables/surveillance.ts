@@ -45,8 +45,12 @@ export interface SurveillanceConfig {
 }
 
 /** Settings without any effect are refused, because the operator relies on them. @param isGiven whether a variable is set */
-export function surveillanceProblems(v: SurveillanceVariables, isGiven: (name: string) => boolean): string[] {
-  if (v.SURVEILLANCE === true) return [];
+export function surveillanceProblems(
+  v: SurveillanceVariables,
+  isDemo: boolean,
+  isGiven: (name: string) => boolean,
+): string[] {
+  if (v.SURVEILLANCE ?? isDemo) return [];
   return ['SURVEILLANCE_THRESHOLDS', 'SURVEILLANCE_LEASE', 'SURVEILLANCE_CHANNEL']
     .filter(isGiven)
     .map(name => `${name}: needs SURVEILLANCE=on`);

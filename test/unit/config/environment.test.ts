@@ -812,3 +812,54 @@ describe('R73 FIX', () => {
     expect(refusal(env as unknown as Record<string, string>)).toContain(text);
   });
 });
+
+describe('surveillance', () => {
+  it('R72 is on in the demo, together with simulated orders, and off otherwise', () => {
+    const demo = readConfig({});
+    expect(demo.surveillance).toEqual({
+      thresholdsFile: undefined,
+      leaseBucket: 'millrace-surveillance',
+      channel: 'evidence',
+    });
+    expect(demo.simulator.hasOrders).toBe(true);
+    for (const env of [{ AUTH_JWT_SECRET: SECRET }, { NATS_URL: 'nats://a:4222' }]) {
+      expect(readConfig(env).surveillance).toBeUndefined();
+      expect(readConfig(env).simulator.hasOrders).toBe(false);
+    }
+    expect(readConfig({ SURVEILLANCE: 'off', SIM_ORDERS: 'off' })).toMatchObject({
+      surveillance: undefined,
+      simulator: { hasOrders: false },
+    });
+  });
+
+  it('R72 takes its settings', () => {
+    const env = {
+      AUTH_JWT_SECRET: SECRET,
+      SIM_ORDERS: 'on',
+      SURVEILLANCE: 'on',
+      SURVEILLANCE_THRESHOLDS: '/etc/millrace/thresholds.json',
+      SURVEILLANCE_LEASE: 'off',
+      SURVEILLANCE_CHANNEL: 'summary',
+    };
+    expect(readConfig(env)).toMatchObject({
+      surveillance: {
+        thresholdsFile: '/etc/millrace/thresholds.json',
+        leaseBucket: undefined,
+        channel: 'summary',
+      },
+      simulator: { hasOrders: true },
+    });
+  });
+
+  it.each([
+    [{ SURVEILLANCE_THRESHOLDS: 'a.json', SURVEILLANCE: 'off' }, 'SURVEILLANCE_THRESHOLDS: needs SURVEILLANCE=on'],
+    [{ SURVEILLANCE_LEASE: 'b', NATS_URL: 'nats://a:4222' }, 'SURVEILLANCE_LEASE: needs SURVEILLANCE=on'],
+    [
+      { SURVEILLANCE: 'on', SURVEILLANCE_LEASE: 'a.b' },
+      'SURVEILLANCE_LEASE="a.b": must be the name of a bucket, or off',
+    ],
+    [{ SURVEILLANCE: 'on', SURVEILLANCE_CHANNEL: 'all' }, 'SURVEILLANCE_CHANNEL="all"'],
+  ] as const)('R72 refuses %o', (env, problem) => {
+    expect(refusal(env)).toContain(problem);
+  });
+});

@@ -1,0 +1,1 @@
+export const usageHtml = (_: unknown): string => '';

@@ -9,11 +9,8 @@ import { OPEN_CONNECTIONS_MAX, refuseBeyond } from './usage-bounds.js';
 const MICROS_PER_MS = 1000;
 /** Records come in the order of writing, which is nearly that of time: batches of several threads overlap by this much at most. */
 export const OVERLAP_MICROS = 60_000_000;
-/**
- * Reading goes on this far behind the period: a thread that writes again by then has served until the end of the period. Threads with
- * connections are silent no longer than the interval of pings.
- */
-export const READ_ON_MICROS = 3_600_000_000;
+/** A thread that is silent when the period ends is looked for this long: if it writes again in this run, it has served until the end. */
+const SILENCE_MICROS_MAX = 7 * 86_400_000_000;
 const STARTED = Buffer.from('"k":"started"');
 
 export interface Survey {
@@ -21,6 +18,8 @@ export interface Survey {
   readonly node: string;
   /** Last record of each thread, µs, by run. The first run has no `started` record in these files. */
   readonly runs: readonly ReadonlyMap<number, number>[];
+  /** The chain has records behind the period. */
+  readonly isComplete: boolean;
   /** Times of the first and the last record; undefined when there is none. */
   readonly fromMicros: number | undefined;
   readonly toMicros: number | undefined;
@@ -43,14 +42,19 @@ export interface Period {
 export async function surveyChain(all: readonly SegmentFile[], period: Period): Promise<Survey> {
   const segments = await neededSegments(all, period);
   const reading = new Reading(period);
-  for await (const line of journalLines(segments, period.toMicros + READ_ON_MICROS)) {
-    if (line.is === 'head') reading.head(line.members);
+  for await (const line of journalLines(segments, period.toMicros + SILENCE_MICROS_MAX)) {
+    if (line.is === 'record') reading.record(line.kind, line.micros, line.bytes);
+    else if (reading.isBeyond) continue;
+    else if (line.is === 'head') reading.head(line.members);
     else if (line.is === 'block') reading.block(line.bytes);
-    else if (line.is === 'record') reading.record(line.kind, line.micros, line.bytes);
     else reading.unreadable++;
+    if (reading.isSettled) break;
   }
   return reading.survey(segments);
 }
+
+/** Where the reading of events ends: what happened in the period is written by then. */
+export const readingEnd = ({ toMicros }: Period): number => toMicros + OVERLAP_MICROS;
 
 class Reading {
   readonly #period: Period;
@@ -64,6 +68,8 @@ class Reading {
   #records = 0;
   #dropped = 0;
   unreadable = 0;
+  /** Threads that have connections and are silent at the end; undefined before it. */
+  #silent: Set<number> | undefined;
 
   constructor(period: Period) {
     this.#period = period;
@@ -77,7 +83,22 @@ class Reading {
     this.#lastBlock = bytes;
   }
 
+  get isBeyond(): boolean {
+    return this.#silent !== undefined;
+  }
+
+  /** Nothing that follows can matter. */
+  get isSettled(): boolean {
+    return this.#silent?.size === 0;
+  }
+
   record(kind: string, micros: number, bytes: Buffer): void {
+    if (micros > readingEnd(this.#period)) this.#silent ??= this.#silentThreads();
+    if (this.#silent !== undefined) {
+      if (kind === 'started') this.#silent.clear();
+      else this.#noteThread(bytes, micros);
+      return;
+    }
     this.#records++;
     this.#from = Math.min(this.#from ?? micros, micros);
     this.#to = Math.max(this.#to ?? micros, micros);
@@ -90,15 +111,29 @@ class Reading {
       const { records } = parseLine(bytes) ?? {};
       this.#dropped += typeof records === 'number' ? records : 0;
     }
+    const thread = this.#noteThread(bytes, micros);
     const connection = connectionOf(bytes);
-    const thread = threadOf(bytes) ?? this.#threads.get(connection ?? '');
-    if (thread === undefined) return;
-    if (kind === 'connected' && connection !== undefined) {
+    if (connection === undefined || thread === undefined) return;
+    if (kind === 'closed') this.#threads.delete(connection);
+    else if (kind === 'connected') {
       this.#threads.set(connection, thread);
       refuseBeyond(this.#threads.size, OPEN_CONNECTIONS_MAX, 'connections open at once');
-    } else if (kind === 'closed' && connection !== undefined) this.#threads.delete(connection);
+    }
+  }
+
+  /** Notes a sign of life. @returns the thread that it is from */
+  #noteThread(bytes: Buffer, micros: number): number | undefined {
+    const thread = threadOf(bytes) ?? this.#threads.get(connectionOf(bytes) ?? '');
+    if (thread === undefined) return undefined;
     const last = this.#runs.at(-1);
     last?.set(thread, Math.max(last.get(thread) ?? 0, micros));
+    this.#silent?.delete(thread);
+    return thread;
+  }
+
+  #silentThreads(): Set<number> {
+    const last = this.#runs.at(-1);
+    return new Set([...this.#threads.values()].filter(thread => (last?.get(thread) ?? 0) < this.#period.toMicros));
   }
 
   survey(segments: readonly SegmentFile[]): Survey {
@@ -107,6 +142,7 @@ class Reading {
       segments,
       node: this.#node,
       runs: this.#runs,
+      isComplete: this.isBeyond,
       fromMicros: this.#from,
       toMicros: this.#to,
       lastBlock: typeof block === 'number' && typeof hash === 'string' ? { block, hash } : undefined,
@@ -125,7 +161,7 @@ async function neededSegments(all: readonly SegmentFile[], { fromMicros, toMicro
   const needed: SegmentFile[] = [];
   for (const segment of all.toReversed()) {
     const opened = await openedMicros(segment);
-    if (opened > toMicros + READ_ON_MICROS) continue;
+    if (opened > toMicros + SILENCE_MICROS_MAX) continue;
     needed.unshift(segment);
     if (opened <= fromMicros && (await hasStart(segment, fromMicros))) break;
   }

@@ -111,8 +111,8 @@ export class Tally {
 
   /** Another connection counts in a group. */
   beginGroup(group: string): void {
-    let peak = this.#groups.get(group);
-    if (peak === undefined) this.#groups.set(group, (peak = new Peak()));
+    const peak = this.#groups.get(group) ?? new Peak();
+    this.#groups.set(group, peak);
     peak.begin();
   }
 

@@ -1,7 +1,7 @@
 /** The second reading of a chain: what begins and ends access, in the order of time. */
 import { parseLine } from '../segments.js';
 import { journalLines } from './record-lines.js';
-import { OVERLAP_MICROS, type Period, READ_ON_MICROS, type Survey } from './survey.js';
+import { OVERLAP_MICROS, type Period, readingEnd, type Survey } from './survey.js';
 
 /** Records kept back to put them in order; beyond it the oldest goes on, in order or not. */
 const KEPT_BACK_MAX = 500_000;
@@ -46,7 +46,7 @@ export async function* usageEvents(chain: number, survey: Survey, period: Period
   beginRun();
   let line = 0;
   let newest = 0;
-  for await (const read of journalLines(survey.segments, period.toMicros + READ_ON_MICROS)) {
+  for await (const read of journalLines(survey.segments, readingEnd(period))) {
     if (read.is !== 'record') continue;
     newest = Math.max(newest, read.micros);
     while (queue.oldestMicros() < newest - OVERLAP_MICROS || queue.size > KEPT_BACK_MAX) yield queue.take();

@@ -62,7 +62,7 @@ export async function usageReport({ month, products, folders, indexesOf }: Usage
   for (const row of tally.rows) noteUseOnFirstDay(row, months[row.product]);
   return {
     month: monthText(month),
-    complete: chains.some(({ survey }) => (survey.toMicros ?? 0) >= period.toMicros),
+    complete: chains.some(({ survey }) => survey.isComplete),
     users_joined: chains.some(({ indexes }) => indexes !== undefined),
     products: months.map(reportedProduct),
     journals: await Promise.all(chains.map(reportedJournal)),
@@ -169,6 +169,7 @@ async function reportedJournal({ name, chain, survey }: SurveyedChain): Promise<
 }
 
 const SCOPES: readonly string[] = ['vendor', 'vendor_firm', 'product', 'product_firm'];
+const DATA: readonly string[] = ['realtime', 'delayed'];
 type Sortable = readonly (string | number)[];
 
 const totalOrder = ({ scope, vendor, product, firm, data }: UsageReport['totals'][number]): Sortable => [
@@ -176,13 +177,13 @@ const totalOrder = ({ scope, vendor, product, firm, data }: UsageReport['totals'
   vendor,
   product ?? '',
   firm ?? '',
-  data,
+  DATA.indexOf(data),
 ];
 
 const userOrder = ({ vendor, product, data, firm, user, professional, use }: UserUsage): Sortable => [
   vendor,
   product,
-  data,
+  DATA.indexOf(data),
   firm ?? '',
   user ?? '',
   String(professional),

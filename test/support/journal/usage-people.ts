@@ -56,7 +56,7 @@ const ENTITLEMENTS: readonly (readonly string[])[] = [
   [],
 ];
 const FIRMS = [undefined, 'Acme', 'Smith, "Jones" & Co', '=cmd'] as const;
-const PEOPLE = 24;
+const PEOPLE = 18;
 
 export function peopleOf(random: SeededRandom): Person[] {
   const pick = <T>(list: readonly T[]): T => list[random.below(list.length)] as T;

@@ -43,6 +43,18 @@ export function pseudonymOf(folder: string, user: string): string {
   return known;
 }
 
+/**
+ * The indexes of a journal's subjects by pseudonym, opened with JOURNAL_MASTER_KEY_FILE; undefined without the file or the keys.
+ * @throws {CommandFailure} when the key does not open them
+ */
+export function subjectIndexes(folder: string): ReadonlyMap<string, string> | undefined {
+  const file = withFiles(process.env).JOURNAL_MASTER_KEY_FILE;
+  const path = join(folder, KEYS);
+  if (file === undefined || !existsSync(path)) return undefined;
+  const keys = openKeys(path, file);
+  return new Map([...keys.indexes('user'), ...keys.indexes('address')]);
+}
+
 function openKeys(keys: string, masterKeyFile: string): SubjectKeys {
   try {
     return new SubjectKeys(keys, parseMasterKeys(readFileSync(masterKeyFile, 'utf8')));

@@ -15,7 +15,7 @@ import { isEntitlement } from '../protocol/entitlement.js';
 import { isUser, USER_RULE } from '../protocol/user-subject.js';
 import { TIERS } from '../protocol/view-options.js';
 import { API_KEY_ID, apiKeyDigest } from './api-key-text.js';
-import { JSON_FILE_BYTES_MAX, readJsonFile } from './json-file.js';
+import { JSON_FILE_BYTES_MAX, placeOf, readJsonFile } from './json-file.js';
 
 const ID_BYTES = 8;
 const SECRET_BYTES = 32;
@@ -131,13 +131,4 @@ function unlessMissing(error: unknown): undefined {
 
 function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined;
-}
-
-/** `['keys', 3, 'tier']` → `keys[3].tier: `. */
-function placeOf(path: readonly PropertyKey[]): string {
-  const text = path.reduce<string>(
-    (before, part) => before + (typeof part === 'number' ? `[${part}]` : `.${String(part)}`),
-    '',
-  );
-  return text === '' ? '' : `${text.replace(/^\./, '')}: `;
 }

@@ -117,13 +117,12 @@ export function compileEntitlements(
       lacked(stream, name) === undefined,
     delayMsOf(stream, name) {
       // Symbols have different delays, so there is no delayed topic of all of them.
-      if (name === ALL_SYMBOLS || !mayExist(stream, name) || !policy.allows(roles, stream, name)) return 0;
-      const delays = products
-        .of(stream, name)
-        .map(({ code, delayMs }) => (isDelayGranted(code) ? (delayMs ?? Number.NaN) : Number.NaN));
-      const delayMs = Math.max(0, ...delays);
-      const isRealTime = isGranted(stream, name) && lacked(stream, name) === undefined;
-      return Number.isNaN(delayMs) || isRealTime ? 0 : delayMs;
+      const of = name === ALL_SYMBOLS ? [] : products.of(stream, name);
+      if (of.length === 0 || !mayExist(stream, name) || !policy.allows(roles, stream, name)) return 0;
+      if (isGranted(stream, name) && lacked(stream, name) === undefined) return 0;
+      return Math.min(...of.map(({ code, delayMs = 0 }) => (isDelayGranted(code) ? delayMs : 0))) === 0
+        ? 0
+        : Math.max(...of.map(({ delayMs = 0 }) => delayMs));
     },
     lacksProduct(stream, name) {
       if (isGranted(stream, name)) return lacked(stream, name);

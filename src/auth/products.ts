@@ -7,7 +7,7 @@ import { topicParts } from '../protocol/topic-parts.js';
 import { isMarketData, isStream } from '../protocol/topics.js';
 import { USES } from './declared-use.js';
 import { placeOf, readJsonFile } from './json-file.js';
-import { NO_PRODUCTS, type Products, productsOf } from './product.js';
+import { type Products, productsOf } from './product.js';
 
 export type { Product, Products } from './product.js';
 
@@ -43,11 +43,9 @@ const fileSchema = z.strictObject({ products: z.array(productSchema).max(PRODUCT
 
 /**
  * Reads `{"products":[{"code":"XLON-L2","vendor":"LSEG","topics":["depth:*.L"],"delay":"15m",…}]}`.
- * @param path undefined: there are no products
  * @throws {ConfigError} naming PRODUCTS_FILE and the invalid entry.
  */
-export async function openProducts(path: string | undefined): Promise<Products> {
-  if (path === undefined) return NO_PRODUCTS;
+export async function openProducts(path: string): Promise<Products> {
   const shown = `PRODUCTS_FILE=${JSON.stringify(path)}`;
   const parsed = fileSchema.safeParse(await readJsonFile(shown, path));
   if (!parsed.success) {

@@ -8,10 +8,10 @@ import type { Owners } from '../limits/owner.js';
 import type { Account } from '../limits/work-budgets.js';
 import type { KeepaliveState } from '../model/flow.js';
 import { type Admission, Session } from '../model/session.js';
-import { denialsOf, type Denial, type Refusal, refusal, refusedTo, shorten } from '../refusal.js';
+import { type Denial, denialsOf, type Refusal, refusal, refusedTo, shorten } from '../refusal.js';
 import type { Credentials } from '../sessions/credentials.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
-import { laneFor, ownName } from '../views/view-of.js';
+import { laneFor, mayHave, ownName } from '../views/view-of.js';
 import { ignoredWarnings } from './query.js';
 import { PRIVATE_ENDPOINTS, type UpgradeRequest } from './upgrade-request.js';
 

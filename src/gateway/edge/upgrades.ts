@@ -14,6 +14,7 @@ import type { Admission, NotServed, SocketData } from '../model/session.js';
 import { type Refusal, refusal, refusedTo } from '../refusal.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
 import type { ClientLog } from '../supervision/client-log.js';
+import { delayFor } from '../views/view-of.js';
 import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
 import { type Answerable, answer, answerable, type HttpAnswer, refusalAnswer, WEBSOCKET_VERSION } from './answers.js';
@@ -227,7 +228,7 @@ export class Upgrades {
     for (const { stream } of requested) budgets.charge(session, topicUnits(stream, 1));
     const live: Promise<'live' | NotServed>[] = [];
     for (const { stream, symbol, lane } of requested) {
-      const view = views.acquire(stream, symbol, lane, session);
+      const view = views.acquire(stream, symbol, lane, session, 0, delayFor(session, { stream, symbol }));
       admitted.views.push(view);
       if (!view.isState && view.source < 0) live.push(view.live());
     }

@@ -231,7 +231,7 @@ export class Gateway {
     if (predecessor === undefined) this.#adminPort = await this.#admin.server.listen();
     const { name } = this.#feed;
     const sink = feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log: this.#log, name });
-    const [outcome] = await Promise.all([this.#feed.start(sink), this.#keySet.open()]);
+    const [outcome] = await Promise.all([this.#feed.start(sink), this.#keySet.open(), this.#hub.delays.open()]);
     if (!outcome.ok) throw new ConfigError(outcome.detail);
     await Promise.all([this.#revocations.open(), this.#fix.open(predecessor !== undefined)]);
     this.#isFeedStarted = true;

@@ -29,7 +29,8 @@ describe('a command of many topics', () => {
       },
     };
     const replies: Pick<Replies, 'send' | 'fail'> = {
-      send: (_, id, message) => did.push(`${message.type} ${id}`),
+      send: (_, id, { type, code, symbols }) =>
+        did.push(type === 'error' ? `${code} ${id}: ${symbols}` : `${type} ${id}`),
       fail: (_, id, code, message) => did.push(`${code} ${id}: ${message}`),
     };
     topics = new TopicCommands({

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../protocol/codes.js';
 import type { CommandId } from '../../protocol/command-limits.js';
 import type { ResyncCommand, SubscribeCommand, UnsubscribeCommand } from '../../protocol/commands.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
-import { isStateStream, topicOf } from '../../protocol/topics.js';
+import { isMarketData, isStateStream, topicOf } from '../../protocol/topics.js';
 import { CLASSES, classNumber, DEPTHS } from '../../protocol/view-options.js';
 import { depthDetail } from '../../threads/lanes.js';
 import { RETRY_AFTER_MS } from '../limits/retry-after.js';
@@ -12,6 +12,7 @@ import type { RequestedTopic, Session } from '../model/session.js';
 import { shorten } from '../refusal.js';
 import { andThen, type Handled } from '../sessions/maybe-promise.js';
 import type { Replies } from '../sessions/replies.js';
+import type { SimultaneousUse } from '../sessions/simultaneous-use.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import type { ServedTurns } from '../supervision/served-turns.js';
 import { laneFor, mayHave } from '../views/view-of.js';
@@ -29,6 +30,7 @@ interface TopicCommandsOptions {
   readonly subscriptions: Subscriptions;
   readonly symbols: SymbolLookup;
   readonly replies: Replies;
+  readonly use: Pick<SimultaneousUse, 'begin'>;
   readonly subscriptionsMax: number;
   readonly turns: Pick<ServedTurns, 'later'>;
   /** Default: 16. */
@@ -55,6 +57,7 @@ export class TopicCommands {
   readonly #symbols: SymbolLookup;
   readonly #replies: Replies;
   readonly #answers: TopicReplies;
+  readonly #use: Pick<SimultaneousUse, 'begin'>;
   readonly #subscriptionsMax: number;
   readonly #turns: Pick<ServedTurns, 'later'>;
   readonly #topicsPerTurn: number;
@@ -64,6 +67,7 @@ export class TopicCommands {
     this.#symbols = options.symbols;
     this.#replies = options.replies;
     this.#answers = new TopicReplies(options.replies);
+    this.#use = options.use;
     this.#subscriptionsMax = options.subscriptionsMax;
     this.#turns = options.turns;
     this.#topicsPerTurn = options.topicsPerTurn ?? TOPICS_PER_TURN;
@@ -126,6 +130,13 @@ export class TopicCommands {
     const requested = allowed.map(symbol => ({ stream, symbol, lane }));
     const added = requested.filter(topic => !isSubscribed(session, topic)).length;
     if (session.subscriptions.size + added > this.#subscriptionsMax) return this.#tooMany(session, command.id);
+    if (requested.length > 0 && isMarketData(stream)) {
+      const refusal = this.#use.begin(session);
+      if (refusal !== undefined) {
+        this.#replies.rateLimited(session, command.id, refusal, RETRY_AFTER_MS);
+        return undefined;
+      }
+    }
     const refuse = () => this.#refuse(subscribing, unknown, known, allowed);
     if (requested.length === 0) {
       refuse();

@@ -37,6 +37,7 @@ describe('a command of many topics', () => {
       subscriptions: subscriptions as Subscriptions,
       symbols: { unknown: () => [] } as unknown as SymbolLookup,
       replies: replies as Replies,
+      use: { begin: () => undefined },
       subscriptionsMax: 10,
       turns: { later: (of, serve) => later.push(() => serve(of)) },
       topicsPerTurn: 2,

@@ -7,6 +7,7 @@ import { ConnectionLimits } from './gateway/limits/connection-limits.js';
 import { Owners } from './gateway/limits/owner.js';
 import { spreadRetrySeconds } from './gateway/limits/retry-after.js';
 import { sharedNowMs } from './gateway/limits/shared-clock.js';
+import { UseCounts } from './gateway/limits/use-counts.js';
 import { WorkBudgets } from './gateway/limits/work-budgets.js';
 import type { Access } from './gateway/sessions/access.js';
 import { Credentials } from './gateway/sessions/credentials.js';
@@ -39,18 +40,22 @@ const UNAUTHORIZED = 401;
 export class SharedAccess implements FixAccess {
   readonly symbols: SymbolLookup;
   readonly limits: ConnectionLimits;
+  readonly uses: UseCounts;
   readonly credentials: Credentials;
   readonly budgets: WorkBudgets;
   readonly revocations: RevocationList;
   /** True while the gateway has more to do than it can: only institutional clients may log on. */
   isShedding = false;
   readonly #owners: Owners;
+  readonly #post: (message: FromWorker) => void;
   readonly #apiKeys: Access['authentication']['apiKeys'];
 
   constructor(data: WorkerThreadData, access: Access, post: (message: FromWorker) => void) {
     const { config } = data;
     this.symbols = new SymbolLookup(config.symbols, post);
     this.limits = new ConnectionLimits(config.limits, data);
+    this.uses = new UseCounts(config.products, data);
+    this.#post = post;
     this.revocations = new RevocationList({ lives: livesOf(config) });
     for (const revocation of data.revocations) this.revocations.take(revocation);
     this.credentials = new Credentials(access.authentication, this.limits, this.revocations);
@@ -87,11 +92,19 @@ export class SharedAccess implements FixAccess {
       return laterText('the gateway is overloaded', spreadRetrySeconds());
     }
     const refusal = this.limits.enter(address, credential);
-    return refusal === undefined ? undefined : laterText(refusal.message, refusal.retryAfterSeconds);
+    if (refusal !== undefined) return laterText(refusal.message, refusal.retryAfterSeconds);
+    // A FIX session is there for market data.
+    const { sub: user } = credential;
+    const taken = this.uses.counts(user) ? this.uses.take(user) : 'within';
+    if (taken === 'over') this.#post({ type: 'over_user_limit', user, isUse: true });
+    if (taken !== 'refused') return undefined;
+    this.limits.leave(address, credential);
+    return laterText(this.uses.refusal, spreadRetrySeconds());
   }
 
   leave(address: string, credential: Credential): void {
     this.limits.leave(address, credential);
+    if (this.uses.counts(credential.sub)) this.uses.leave(credential.sub);
   }
 
   entitlementsOf(credential: Credential) {

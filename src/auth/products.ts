@@ -1,13 +1,15 @@
-/**
- * Products: what a vendor licenses as one, and the topics that belong to it. `PRODUCTS_FILE` names them (ops/products.md).
- */
+/** The file that `PRODUCTS_FILE` names (ops/products.md). */
 import { z } from 'zod';
 import { ConfigError } from '../config/config-error.js';
 import { parseDurationMs } from '../config/duration.js';
 import { isEntitlement } from '../protocol/entitlement.js';
 import { topicParts } from '../protocol/topic-parts.js';
-import { ALL_SYMBOLS, isMarketData, isStream, type Stream, symbolMatcher } from '../protocol/topics.js';
+import { isMarketData, isStream } from '../protocol/topics.js';
+import { USES } from './declared-use.js';
 import { placeOf, readJsonFile } from './json-file.js';
+import { type Products, productsOf } from './product.js';
+
+export type { Product, Products } from './product.js';
 
 /** Few, because every subscribe may check them all. */
 export const PRODUCTS_MAX = 256;
@@ -17,10 +19,6 @@ const TEXT_LENGTH_MAX = 128;
 /** Longest delay: every delayed topic keeps this much of its past. */
 export const DELAY_MS_MAX = 60 * 60_000;
 const DELAY_MS_MIN = 1_000;
-
-/** How a user uses data, as declared by the credential. */
-export const USES = ['display', 'non-display'] as const;
-export type Use = (typeof USES)[number];
 
 const CODE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const topic = z.string().refine(isProductTopic, 'must be stream:pattern of market data, such as depth:*.L');
@@ -43,40 +41,11 @@ const productSchema = z.strictObject({
 });
 const fileSchema = z.strictObject({ products: z.array(productSchema).max(PRODUCTS_MAX) });
 
-export interface Product {
-  readonly code: string;
-  readonly vendor: string;
-  /** `stream:pattern` texts of market data. */
-  readonly topics: readonly string[];
-  /** Where its days and months begin: an IANA time zone. */
-  readonly timeZone: string;
-  /** Days on which its market is closed, `YYYY-MM-DD`. */
-  readonly holidays: readonly string[];
-  /** Users without real-time access may get it so many ms late; undefined: they get nothing. */
-  readonly delayMs: number | undefined;
-  /** Real time is for this use only; undefined: for both. */
-  readonly use: Use | undefined;
-  /** Real time is for professionals only, or for others only; undefined: for all. */
-  readonly professional: boolean | undefined;
-}
-
-export interface Products {
-  readonly list: readonly Product[];
-  /** Those that a topic belongs to, in the file's order; for `*`, all that have topics of the stream. */
-  of(stream: Stream, name: string): readonly Product[];
-}
-
-const NONE: readonly Product[] = [];
-/** For gateways without a file. */
-export const NO_PRODUCTS: Products = { list: NONE, of: () => NONE };
-
 /**
  * Reads `{"products":[{"code":"XLON-L2","vendor":"LSEG","topics":["depth:*.L"],"delay":"15m",…}]}`.
- * @param path undefined: there are no products
  * @throws {ConfigError} naming PRODUCTS_FILE and the invalid entry.
  */
-export async function openProducts(path: string | undefined): Promise<Products> {
-  if (path === undefined) return NO_PRODUCTS;
+export async function openProducts(path: string): Promise<Products> {
   const shown = `PRODUCTS_FILE=${JSON.stringify(path)}`;
   const parsed = fileSchema.safeParse(await readJsonFile(shown, path));
   if (!parsed.success) {
@@ -100,29 +69,6 @@ export async function openProducts(path: string | undefined): Promise<Products> 
       professional: entry.professional,
     })),
   );
-}
-
-/** Compiles the patterns of these products. */
-export function productsOf(list: readonly Product[]): Products {
-  const byStream = new Map<string, { readonly product: Product; readonly matches: (name: string) => boolean }[]>();
-  for (const product of list) {
-    const patterns = new Map<string, string[]>();
-    for (const text of product.topics) {
-      const [stream, pattern] = topicParts(text);
-      patterns.set(stream, [...(patterns.get(stream) ?? []), pattern]);
-    }
-    for (const [stream, of] of patterns) {
-      byStream.set(stream, [...(byStream.get(stream) ?? []), { product, matches: symbolMatcher(of) }]);
-    }
-  }
-  return {
-    list,
-    of(stream, name) {
-      const candidates = byStream.get(stream);
-      if (candidates === undefined) return NONE;
-      return candidates.filter(({ matches }) => name === ALL_SYMBOLS || matches(name)).map(({ product }) => product);
-    },
-  };
 }
 
 function isProductTopic(text: string): boolean {

@@ -67,6 +67,7 @@ const SUBSCRIPTION_COLUMNS: Column<SubscriptionRow>[] = [
   { title: 'TOPIC', of: row => row.topic },
   { title: 'CLASS', of: row => row.class },
   { title: 'SERVED', of: row => row.served_class },
+  { title: 'DELAY', of: row => row.delay ?? '' },
   { title: 'STATE', of: row => row.state },
   { title: 'EPOCH', of: row => row.epoch },
   { title: 'SEQ', of: row => String(row.seq) },

@@ -38,6 +38,7 @@ export async function startFindings(config: Config, nowMs: number = Date.now()):
     async () => notices.push(...(await certificateNotices(config, nowMs))),
     () => checkKey(config),
     async () => (await import('../auth/policy.js')).openPolicy(auth.policyFile),
+    () => checkProducts(config.products.file),
     () => checkApiKeys(auth.apiKeysFile),
     () => checkWritable('REVOCATIONS_FILE', config.revocations.file),
     () => checkFix(config),
@@ -128,6 +129,10 @@ async function checkKey({ auth }: Config): Promise<void> {
   if (makesOwnKey(auth)) return;
   const { readTokenKeys } = await import('../auth/keys.js');
   await readTokenKeys(auth);
+}
+
+async function checkProducts(file: string | undefined): Promise<void> {
+  if (file !== undefined) await (await import('../auth/products.js')).openProducts(file);
 }
 
 async function checkApiKeys(file: string | undefined): Promise<void> {

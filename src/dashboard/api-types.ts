@@ -61,6 +61,9 @@ export interface ConnectionDetail extends ConnectionRow {
     readonly kind: string;
     readonly id: string | null;
     readonly expires_at: string | null;
+    readonly firm: string | null;
+    readonly professional: boolean | null;
+    readonly use: string | null;
   } | null;
   readonly received_bytes: number;
   readonly sent_bytes: number;

@@ -12,12 +12,14 @@ import { TopicCommands } from './commands/topic-commands.js';
 import { ConnectionLimits } from './limits/connection-limits.js';
 import { PublishedBytes } from './limits/published-bytes.js';
 import type { ConnectionIds } from './model/connection-ids.js';
+import { UseCounts } from './limits/use-counts.js';
 import type { Session } from './model/session.js';
 import type { Outbox } from './sending/outbox.js';
 import { type Authentication, Credentials } from './sessions/credentials.js';
 import { Keepalive } from './sessions/keepalive.js';
 import { Reauthentication } from './sessions/reauthentication.js';
 import { Replies } from './sessions/replies.js';
+import { SimultaneousUse } from './sessions/simultaneous-use.js';
 import { UserSlots } from './sessions/user-slots.js';
 import { TierChanges } from './subscriptions/tier-changes.js';
 import type { ServedTurns } from './supervision/served-turns.js';
@@ -41,11 +43,12 @@ export function newClients(
   const credentials = new Credentials(authentication, limits, revocations);
   const keepalive = newKeepalive(config, sessions, outbox, ending);
   const userSlots = new UserSlots({ policy: userLimitPolicy, limits, sessions, post, end: ending.end });
+  const use = new SimultaneousUse({ counts: new UseCounts(config.products, data), post, end: ending.end });
   const replies = new Replies(outbox);
   const published = new PublishedBytes(data.published, worker, roomBytesPerSecondMax);
   const rooms = new RoomPublishing({ replies, post, messageBytesMax: roomMessageBytesMax, published, budgets });
   const tierChanges = new TierChanges({ views, subscriptions, nowMs: () => performance.now(), wake });
-  const topics = new TopicCommands({ subscriptions, symbols, replies, subscriptionsMax, turns });
+  const topics = new TopicCommands({ subscriptions, symbols, replies, use, subscriptionsMax, turns });
   const reauthentication = new Reauthentication({
     credentials,
     subscriptions,
@@ -55,6 +58,7 @@ export function newClients(
     onRenewed: session => {
       keepalive.renewed(session, session.credential.expiresAtMs);
       userSlots.taken(session);
+      use.renewed(session);
     },
   });
   const commands = new CommandHandler({
@@ -76,6 +80,7 @@ export function newClients(
     reauthentication,
     keepalive,
     userSlots,
+    use,
     replies,
     rooms,
     tierChanges,

@@ -26,6 +26,7 @@ export interface SubscriptionRow {
   readonly class: string;
   readonly served_class: string;
   readonly levels: number | null;
+  readonly delay: string | null;
   readonly state: string;
   readonly epoch: string;
   readonly seq: number;

@@ -15,7 +15,13 @@ const SYMBOL = 'A';
 const SOURCE = 1;
 const TOPICS_MAX = 3;
 const RING_BYTES = 256 * 1024;
-const EVERYTHING = { hasFullTrades: false, maySubscribe: () => true, lacksRoles: () => [] };
+const EVERYTHING = {
+  hasFullTrades: false,
+  maySubscribe: () => true,
+  lacksRoles: () => [],
+  delayMsOf: () => 0,
+  lacksProduct: () => undefined,
+};
 
 export class TestMarket {
   readonly data: MarketData;

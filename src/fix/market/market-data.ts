@@ -6,6 +6,7 @@ import type { FixMessage } from '../wire/message.js';
 import { MsgType, Tag } from '../wire/tags.js';
 import type { MessageWriter } from '../wire/writer.js';
 import type { ChainPlace, Entries } from './entries.js';
+import { whichProduct } from './not-entitled.js';
 import { QueuePolicies } from './queue-policies.js';
 import { type MarketRequest, MdReject, readRequest } from './request.js';
 import { type MarketClient, type Resolution, Subscription, streamsOf } from './subscription.js';
@@ -248,12 +249,7 @@ export class MarketData implements MarketClient {
     if (unknown.length > 0 || forbidden.length > 0) {
       this.#requests.delete(id);
       if (unknown.length > 0) this.reject(id, MdReject.unknownSymbol, `unknown symbols: ${shorten(unknown)}`);
-      else
-        this.reject(
-          id,
-          MdReject.forbidden,
-          `not entitled to ${streamsOf(request).join(', ')} of ${shorten(forbidden)}`,
-        );
+      else this.reject(id, MdReject.forbidden, this.#notEntitled(request, forbidden));
       return;
     }
     // Other requests may have begun while symbols were looked up.
@@ -280,6 +276,11 @@ export class MarketData implements MarketClient {
   #forget(id: string): void {
     this.#requests.delete(id);
     this.#queues.delete(id);
+  }
+
+  #notEntitled(request: MarketRequest, symbols: readonly string[]): string {
+    const product = whichProduct(this.#options.entitlements(), request, symbols);
+    return `not entitled to ${streamsOf(request).join(', ')} of ${shorten(symbols)}${product}`;
   }
 
   #mayHave(request: MarketRequest, symbol: string): boolean {

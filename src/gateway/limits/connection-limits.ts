@@ -161,6 +161,6 @@ export class ConnectionLimits {
   }
 }
 
-function tooMany(message: string, retryAfterSeconds: number): Refusal {
+export function tooMany(message: string, retryAfterSeconds: number): Refusal {
   return { ...refusal(429, 'rate_limited', message), retryAfterSeconds };
 }

@@ -447,9 +447,19 @@ describe('R70 the journal', () => {
 
 describe('R72 products and use', () => {
   it('R72 are off unless named', () => {
-    expect(readConfig({}).products).toEqual({ file: undefined, useMax: undefined, useMaxKeeps: 'newest' });
-    const env = { PRODUCTS_FILE: 'products.json', USE_MAX: '2', USE_MAX_KEEPS: 'oldest' };
-    expect(readConfig(env).products).toEqual({ file: 'products.json', useMax: 2, useMaxKeeps: 'oldest' });
+    expect(readConfig({}).products).toEqual({
+      file: undefined,
+      delayedBytesMax: 256 * 1024 ** 2,
+      useMax: undefined,
+      useMaxKeeps: 'newest',
+    });
+    const env = { PRODUCTS_FILE: 'products.json', DELAYED_BYTES: '1MiB', USE_MAX: '2', USE_MAX_KEEPS: 'oldest' };
+    expect(readConfig(env).products).toEqual({
+      file: 'products.json',
+      delayedBytesMax: 1024 ** 2,
+      useMax: 2,
+      useMaxKeeps: 'oldest',
+    });
     expect(refusal({ USE_MAX_KEEPS: 'oldest' })).toBe('USE_MAX_KEEPS: needs USE_MAX');
   });
 

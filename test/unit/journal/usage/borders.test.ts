@@ -1,7 +1,7 @@
 /** What a report makes of single sessions at the borders of days, months, runs and files. */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Product, productsOf } from '../../../../src/auth/products.js';
+import { type Product, productsOf } from '../../../../src/auth/product.js';
 import { usageHtml } from '../../../../src/journal/usage/html.js';
 import { EntitledProducts, patternsOverlap } from '../../../../src/journal/usage/product-months.js';
 import type { UsageReport, UserUsage } from '../../../../src/journal/usage/report-types.js';

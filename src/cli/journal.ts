@@ -13,6 +13,7 @@ Examples:
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['verify', async () => (await import('./journal/verify.js')).verifyCommand()],
   ['query', async () => (await import('./journal/query.js')).queryCommand()],
+  ['reconstruct', async () => (await import('./journal/reconstruct.js')).reconstructCommand()],
 ]);
 
 /** `millrace journal`: what a gateway recorded for auditors. @param asked the command's name; undefined: all */

@@ -8,6 +8,7 @@ import { SymbolLookup } from '../../src/gateway/commands/symbol-lookup.js';
 import { TopicCommands } from '../../src/gateway/commands/topic-commands.js';
 import { Fanout } from '../../src/gateway/delivery/fanout.js';
 import { Gaps } from '../../src/gateway/events/gaps.js';
+import { DeliveryJournal, type Outlet } from '../../src/gateway/journal/delivery-journal.js';
 import type { Session, Socket } from '../../src/gateway/model/session.js';
 import { Outbox } from '../../src/gateway/sending/outbox.js';
 import type { Reauthentication } from '../../src/gateway/sessions/reauthentication.js';
@@ -65,6 +66,8 @@ export interface OneThreadOptions {
   /** How much the kernel takes for a client that does not read. */
   readonly kernelBytes?: number;
   readonly restoreAfterMs?: number;
+  /** Takes what the journal records; none where it is left out. */
+  readonly outlet?: Outlet;
   /** A clock of the test's own. */
   readonly nowMicros?: () => number;
 }
@@ -99,14 +102,16 @@ export class OneThreadGateway {
     options.feed.deliver = message => this.hub.message(message);
     const sentCell = () => ({ messages: 0, bytes: 0 });
     const turn = { current: 0 };
+    const journal = this.#newJournal(options.outlet, turn);
     this.#views = new Views(
       options.encoders,
       change => this.#changes.push(change),
       sentCell,
       options.requestLimits ?? REQUEST_LIMITS,
+      view => journal?.forget(view),
     );
     const publish = (topic: string, bytes: Uint8Array, isBinary: boolean) => this.#uws.publish(topic, bytes, isBinary);
-    const outbox = new Outbox(publish, nowMicros, sentCell, false);
+    const outbox = new Outbox(publish, nowMicros, sentCell, false, undefined, journal);
     const gaps = new Gaps(outbox, source => this.#eventSymbols.get(source));
     const nowMs = () => nowMicros() / 1000;
     const ages = newAges({
@@ -251,6 +256,17 @@ export class OneThreadGateway {
       this.#fanout.hasMore ||
       this.subscriptions.deliveries.hasMore
     );
+  }
+
+  #newJournal(outlet: Outlet | undefined, turn: { readonly current: number }): DeliveryJournal | undefined {
+    if (outlet === undefined) return undefined;
+    return new DeliveryJournal({
+      outlet,
+      worker: 0,
+      turn,
+      connectionOf: ({ id }) => `c${id}`,
+      symbolOf: source => this.#eventSymbols.get(source),
+    });
   }
 
   #newHub(options: OneThreadOptions, rings: readonly SharedArrayBuffer[], nowMicros: () => number): Hub {

@@ -8,6 +8,12 @@ import { type Loss, NOTHING_SENT, type TaggedPosition } from '../model/positions
 import type { NotServed, Subscription, View } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 
+interface GapMessage extends Pick<Loss, 'from' | 'to' | 'epoch'> {
+  readonly type: 'gap';
+  readonly topic: string;
+  readonly reason: string;
+}
+
 export class Gaps {
   readonly #outbox: Outbox;
   readonly #eventSymbol: (source: number) => string | undefined;
@@ -62,7 +68,7 @@ export class Gaps {
   }
 
   /** The `gap` message for a loss on a view. */
-  gapOf(view: View, { source, from, to, epoch, isNewEpoch }: Loss, reason: string): object {
+  gapOf(view: View, { source, from, to, epoch, isNewEpoch }: Loss, reason: string): GapMessage {
     const topic = topicOf(view.stream, this.#eventSymbol(source) ?? view.symbol);
     return { type: 'gap', topic, from, to, reason: isNewEpoch ? 'new_epoch' : reason, epoch };
   }

@@ -7,10 +7,10 @@
 
 import { ALL_TRADES_SOURCE } from '../../protocol/topics.js';
 import { REALTIME, type Tier } from '../../protocol/view-options.js';
+import { WHOLE } from '../../threads/journal-records.js';
 import { classOfLane, detailOfLane, laneWith, TRADES_FULL, variantOfLane } from '../../threads/lanes.js';
 import { epochTagOf, FrameKind, type RingReader } from '../../threads/ring.js';
 import { AUDIENCE_ALL_TRADES, AUDIENCE_RETAIL, type TraceReportWriter } from '../../threads/trace-reports.js';
-import { WHOLE } from '../../threads/journal-records.js';
 import type { Gaps } from '../events/gaps.js';
 import type { DeliveryJournal } from '../journal/delivery-journal.js';
 import type { Place } from '../journal/place.js';

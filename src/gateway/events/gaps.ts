@@ -76,7 +76,11 @@ export class Gaps {
   /** Reports one loss. If the report itself is dropped, it is repeated once the socket has drained. */
   tell(subscription: Subscription, loss: Loss, sent: TaggedPosition): void {
     const { view, session } = subscription;
-    if (this.#outbox.send(session, this.gapOf(view, loss, 'slow_consumer'))) return;
+    const gap = this.gapOf(view, loss, 'slow_consumer');
+    if (this.#outbox.send(session, gap)) {
+      this.#outbox.journal?.lossTold(session, view, loss.source, gap);
+      return;
+    }
     if (subscription.sentSeqs === undefined) subscription.recordSent(view.seqs.surelySent(0));
     subscription.recordSentOf(loss.source, sent);
   }

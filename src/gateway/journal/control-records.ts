@@ -1,14 +1,9 @@
-/** Control frames that the journal records: losses, ages and refusals. */
+/** Control frames that the journal records: ages and refusals. */
 import type { NewRecord } from '../../threads/journal-records.js';
 
 /** What these frames hold, as their senders write them. */
 interface ControlFrame {
   readonly type?: string;
-  readonly topic?: string;
-  readonly epoch?: string;
-  readonly from?: number;
-  readonly to?: number;
-  readonly reason?: string;
   readonly code?: string;
   readonly topics?: readonly string[] | number;
   readonly symbols?: readonly string[];
@@ -19,10 +14,6 @@ interface ControlFrame {
 export function recordOf(message: object, c: string): NewRecord | undefined {
   const frame = message as ControlFrame;
   switch (frame.type) {
-    case 'gap': {
-      const { topic = '', epoch = '', from = 0, to = 0, reason = '' } = frame;
-      return { k: 'gap', c, topic, epoch, from, to, reason };
-    }
     case 'lagging':
       return { k: 'lagging', c, age_ms: frame.age_ms ?? 0, topics: Number(frame.topics) };
     case 'fresh':

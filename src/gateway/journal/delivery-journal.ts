@@ -56,7 +56,7 @@ export interface DeliveryJournalOptions {
   readonly symbolOf: (source: number) => string | undefined;
 }
 
-/** A `gap` that a view's sockets are told. */
+/** A `gap` that the gateway found. */
 interface PublishedLoss {
   readonly from: number;
   readonly to: number;
@@ -149,6 +149,13 @@ export class DeliveryJournal {
     this.#record({ k: 'gap', w: this.#options.worker, ...membersOf(view, symbol), epoch, from, to, reason });
   }
 
+  /** One socket was told of a loss. @see lossPublished */
+  lossTold(session: Session, view: View, source: number, { from, to, epoch, reason }: PublishedLoss): void {
+    if (session.socket === undefined) return;
+    const symbol = view.isAllTrades ? this.#options.symbolOf(source) : undefined;
+    this.#record({ k: 'gap', c: this.#id(session), ...membersOf(view, symbol), epoch, from, to, reason });
+  }
+
   stalePublished(view: View): void {
     const { stale, trail } = view;
     if (stale === undefined || view.subscribers === 0) return;
@@ -221,6 +228,7 @@ export class DeliveryJournal {
 
   /** The socket was sent a whole document. */
   snapshotSent(session: Session, view: View, { epoch, seq }: StreamPosition): void {
+    if (session.socket === undefined) return;
     this.#record({ k: 'snapshot', c: this.#id(session), ...membersOf(view), epoch, seq });
   }
 

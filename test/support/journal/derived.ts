@@ -241,32 +241,46 @@ const isSame = (derived: DerivedMessage, handed: HandedMessage): boolean =>
   derived.seq === handed.seq &&
   derived.reason === handed.reason;
 
-/** What is wrong when a connection was handed these messages, in order: empty where the journal says just that. */
+/**
+ * What is wrong when a connection was handed these messages, in order: empty where the journal says just that.
+ * @param mayLack how many of the last messages of a topic the socket may not have been handed any more
+ */
 export function differences({ messages }: Derivation, handed: readonly HandedMessage[], mayLack = 0): string[] {
-  const wrong: string[] = [];
   const byTopic = new Map<string, HandedMessage[]>();
   for (const message of handed) byTopic.set(message.topic, [...(byTopic.get(message.topic) ?? []), message]);
-  for (const topic of new Set([...messages.keys(), ...byTopic.keys()])) {
-    const derived = messages.get(topic) ?? [];
-    let at = 0;
-    for (const message of byTopic.get(topic) ?? []) {
-      let next = at;
-      while (next < derived.length && !isSame(derived[next] as DerivedMessage, message)) {
-        if (derived[next]?.isSure) break;
-        next++;
+  const topics = new Set([...messages.keys(), ...byTopic.keys()]);
+  return [...topics].flatMap(topic => {
+    const wrong = difference(messages.get(topic) ?? [], byTopic.get(topic) ?? [], mayLack);
+    return wrong === undefined ? [] : [`${topic}: ${wrong}`];
+  });
+}
+
+/** Each message handed was derived, in this order, and what was derived for sure was handed. */
+function difference(
+  derived: readonly DerivedMessage[],
+  handed: readonly HandedMessage[],
+  mayLack: number,
+): string | undefined {
+  // A doubtful message may look like a later one: all places are kept where the next message may stand.
+  let places = new Set([0]);
+  for (const message of handed) {
+    const next = new Set<number>();
+    for (const place of places) {
+      for (let at = place; at < derived.length; at++) {
+        const candidate = derived[at] as DerivedMessage;
+        if (isSame(candidate, message)) next.add(at + 1);
+        if (candidate.isSure) break;
       }
-      const found = derived[next];
-      if (found === undefined || !isSame(found, message)) {
-        wrong.push(`${topic}: handed ${textOf(message)}, derived ${found === undefined ? 'nothing' : textOf(found)}`);
-        break;
-      }
-      at = next + 1;
     }
-    const missing = wrong.length > 0 ? [] : derived.slice(at).filter(({ isSure }) => isSure);
-    if (missing.length > mayLack)
-      wrong.push(`${topic}: derived ${missing.map(textOf).join(', ')}, handed nothing more`);
+    if (next.size === 0) {
+      const expected = derived[Math.max(...places)];
+      return `handed ${textOf(message)}, derived ${expected === undefined ? 'nothing' : textOf(expected)}`;
+    }
+    places = next;
   }
-  return wrong;
+  const missing = [...places].map(place => derived.slice(place).filter(({ isSure }) => isSure));
+  const fewest = missing.reduce((least, some) => (some.length < least.length ? some : least));
+  return fewest.length > mayLack ? `derived ${fewest.map(textOf).join(', ')}, handed nothing more` : undefined;
 }
 
 const textOf = ({ what, epoch, prev, seq, reason }: HandedMessage): string =>

@@ -15,6 +15,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['verify', async () => (await import('./journal/verify.js')).verifyCommand()],
   ['query', async () => (await import('./journal/query.js')).queryCommand()],
   ['usage', async () => (await import('./journal/usage.js')).usageCommand()],
+  ['reconstruct', async () => (await import('./journal/reconstruct.js')).reconstructCommand()],
 ]);
 
 /** `millrace journal`: what a gateway recorded for auditors. @param asked the command's name; undefined: all */

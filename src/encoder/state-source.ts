@@ -338,6 +338,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     };
     const reason = staleNumber(hold.reason);
     const origin = { ...this.#origin, tsEventMicros: 0, hubMicros: 0, request, reason };
+    if (!hasDocument) setEpoch(origin, message.epoch as string);
     this.#out.emit(kind, rateClass, detail, masks, origin, message);
   }
 

@@ -18,6 +18,7 @@ const ROOMS = [
   'bench/report',
   'src/cli',
   'src',
+  'src/reconstruct',
   'src/admin',
   'src/observe/metrics',
   'src/gateway',

@@ -1,4 +1,5 @@
 /** The replayed messages of one view, in order: one copy for all clients that missed some of them. */
+import type { Place } from '../journal/place.js';
 
 const CHUNK_BYTES = { min: 512, max: 64 * 1024 };
 /** Memory of a frame besides its bytes. */
@@ -22,6 +23,7 @@ export class ReplayLog {
   #chunkEnd = 0;
   readonly #frames: Uint8Array[] = [];
   readonly #seqs: number[] = [];
+  readonly #gapReasons: number[] = [];
   /** Bytes up to the end of each frame, including its overhead. */
   readonly #ends: number[] = [];
 
@@ -43,8 +45,8 @@ export class ReplayLog {
     return bytes + FRAME_OVERHEAD_BYTES;
   }
 
-  /** Copies the frame. */
-  append(frame: Uint8Array, seq: number): void {
+  /** Copies the frame. @param gapReason of a gap: the number of its reason; 0: it is none */
+  append(frame: Uint8Array, seq: number, gapReason = 0): void {
     if (this.#chunkEnd + frame.length > this.#chunk.length) {
       const bytes = Math.min(CHUNK_BYTES.max, Math.max(CHUNK_BYTES.min, this.bytes));
       this.#chunk = new Uint8Array(Math.max(bytes, frame.length));
@@ -54,6 +56,7 @@ export class ReplayLog {
     this.#frames.push(this.#chunk.subarray(this.#chunkEnd, this.#chunkEnd + frame.length));
     this.#chunkEnd += frame.length;
     this.#seqs.push(seq);
+    this.#gapReasons.push(gapReason);
     this.#ends.push(this.bytes + ReplayLog.cost(frame.length));
   }
 
@@ -63,6 +66,12 @@ export class ReplayLog {
 
   seq(index: number): number {
     return this.#seqs[index] as number;
+  }
+
+  /** Where the frame stands, for the journal. */
+  place(index: number): Place {
+    const prev = index === 0 ? this.fromSeq : this.seq(index - 1);
+    return { epoch: this.epoch, prev, seq: this.seq(index), gapReason: this.#gapReasons[index] as number };
   }
 
   /** Bytes of the frames from `index` on. */

@@ -131,10 +131,10 @@ export class SharedReplays {
   }
 
   /** Copies a frame of the replay. */
-  append({ log }: SharedReplay, frame: Uint8Array, seq: number): void {
+  append({ log }: SharedReplay, frame: Uint8Array, seq: number, gapReason = 0): void {
     if (log === undefined) return;
     const before = log.bytes;
-    log.append(frame, seq);
+    log.append(frame, seq, gapReason);
     this.bytes += log.bytes - before;
   }
 

@@ -1,7 +1,7 @@
 /** A generated month over three nodes, reported from their journals and, independently, from the generator's log. */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { productsOf } from '../../../../src/auth/products.js';
+import { productsOf } from '../../../../src/auth/product.js';
 import { parseMasterKeys } from '../../../../src/journal/privacy/key-wrap.js';
 import { SubjectKeys } from '../../../../src/journal/privacy/subject-keys.js';
 import { totalsCsv, usersCsv } from '../../../../src/journal/usage/csv.js';

@@ -19,6 +19,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['admin', async () => (await import('./admin.js')).adminCommand()],
   ['revocations', async () => (await import('./revocations.js')).revocationsCommand()],
   ['streams', async () => (await import('./streams.js')).streamsCommand()],
+  ['journal', async () => (await import('./journal.js')).journalCommand(process.argv[3])],
   ['record', async () => (await import('./record.js')).recordCommand()],
   ['simulate', async () => (await import('./simulate.js')).simulateCommand()],
   ['vectors', async () => (await import('./vectors.js')).vectorsCommand()],

@@ -1,5 +1,5 @@
 /** All output of the command line. Nothing else prints, so text from outside cannot control the reader's terminal. */
-import { printable, printableLines } from '../observe/terminal-text.js';
+import { printable, printableJson, printableLines } from '../observe/terminal-text.js';
 
 /** A line on standard output: the command's result. */
 export function say(line: string): void {
@@ -24,4 +24,12 @@ export function sayDocument(text: string): void {
 /** Like `sayLines`, on standard error. */
 export function noteLines(text: string): void {
   process.stderr.write(printableLines(text));
+}
+
+/** A line of JSON on standard output; on a terminal, what it might obey is escaped. Resolves once there is room for the next one. */
+export async function sayJson(line: string): Promise<void> {
+  const { stdout } = process;
+  if (!stdout.write(`${stdout.isTTY ? printableJson(line) : line}\n`)) {
+    await new Promise(resolve => stdout.once('drain', resolve));
+  }
 }

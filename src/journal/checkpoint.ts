@@ -32,21 +32,32 @@ export function signCheckpoint({ origin, blocks, root }: Checkpoint, key: KeyObj
 /** Why a note is not a checkpoint that this key signed. */
 type CheckpointFault = 'malformed' | 'unknown_key' | 'bad_signature';
 
-/** Takes apart what was kept: notes one after another, with or without blank lines between them. */
+/** Takes apart what was kept: notes one after another, and possibly lines between them that belong to none, as on standard output. */
 export function splitNotes(text: string): string[] {
   const notes: string[] = [];
   let lines: string[] = [];
   for (const line of text.split('\n')) {
-    const isSignature = line.startsWith('— ');
+    const isSignature = line.startsWith(SIGNATURE_START);
     // A note ends with its signatures: any other line behind them belongs to the next one.
-    if (!isSignature && lines.at(-1)?.startsWith('— ')) {
-      notes.push(`${lines.join('\n')}\n`);
+    if (!isSignature && lines.at(-1)?.startsWith(SIGNATURE_START)) {
+      notes.push(noteOf(lines));
       lines = [];
     }
-    if (line !== '' || lines.length > 0) lines.push(line);
+    lines.push(line);
+    // Only the last lines can belong to the note that follows.
+    if (!isSignature && lines.length > NOTE_LINES) lines.shift();
   }
-  if (lines.length > 0) notes.push(`${lines.join('\n')}\n`);
+  if (lines.at(-1)?.startsWith(SIGNATURE_START)) notes.push(noteOf(lines));
   return notes;
+}
+
+/** The lines before the signatures: origin, blocks, root, and an empty one. */
+const NOTE_LINES = 4;
+const SIGNATURE_START = '— ';
+
+function noteOf(lines: readonly string[]): string {
+  const signatures = lines.findIndex(line => line.startsWith(SIGNATURE_START));
+  return `${lines.slice(Math.max(0, signatures - NOTE_LINES)).join('\n')}\n`;
 }
 
 /** @param key the public Ed25519 key; undefined to read the note without checking its signature */

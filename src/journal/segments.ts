@@ -1,5 +1,5 @@
 /** The files of a journal: `000001.mjl`, and `000001.mjl.gz` once it is complete. */
-import { createReadStream, readdirSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 
@@ -44,7 +44,8 @@ export interface RawLine {
 }
 
 /** @throws {Error} when the file cannot be read or unpacked, or is no journal */
-export async function* readLines({ path, isSealed }: SegmentFile): AsyncGenerator<RawLine> {
+export async function* readLines(segment: SegmentFile): AsyncGenerator<RawLine> {
+  const { path, isSealed } = asItIsNow(segment);
   const file = createReadStream(path);
   const source = isSealed ? file.pipe(createGunzip()) : file;
   // `pipe` does not pass errors on.
@@ -60,6 +61,13 @@ export async function* readLines({ path, isSealed }: SegmentFile): AsyncGenerato
     rest = bytes;
   }
   if (rest.length > 0) yield { bytes: rest, isCut: true };
+}
+
+/** A gateway that runs may have sealed the segment since it was listed. */
+function asItIsNow(segment: SegmentFile): SegmentFile {
+  const sealed = `${segment.path}.gz`;
+  if (segment.isSealed || existsSync(segment.path) || !existsSync(sealed)) return segment;
+  return { ...segment, path: sealed, isSealed: true };
 }
 
 /** A line as JSON; undefined when it is not an object. */

@@ -17,6 +17,8 @@ export interface Fault {
 
 export interface Verdict {
   readonly segments: number;
+  /** Blocks that were removed after their retention: the journal begins behind them. */
+  readonly blocksBefore: number;
   readonly blocks: number;
   readonly records: number;
   readonly checkpoints: number;
@@ -174,6 +176,7 @@ class Verification {
   verdict(segments: number): Verdict {
     return {
       segments,
+      blocksBefore: this.#firstBlock,
       blocks: this.#tree.size - this.#firstBlock,
       records: this.#records,
       checkpoints: this.#checkpoints,

@@ -8,9 +8,13 @@ import { JournalWriter, type WriterOptions } from '../../../src/journal/writer.j
 export const START_MICROS = 1_793_613_600_000_000;
 
 export class WrittenJournal {
-  readonly folder = mkdtempSync(join(tmpdir(), 'journal-'));
+  readonly folder: string;
   readonly faults: string[] = [];
   nowMicros = START_MICROS;
+
+  constructor(folder = mkdtempSync(join(tmpdir(), 'journal-'))) {
+    this.folder = folder;
+  }
 
   /** A writer that is open. */
   async writer(options: Partial<WriterOptions> = {}): Promise<JournalWriter> {
@@ -30,10 +34,10 @@ export class WrittenJournal {
   }
 
   /** Writes blocks of three records each. */
-  blocks(writer: JournalWriter, count: number): void {
+  blocks(writer: JournalWriter, count: number, c = 'c1'): void {
     for (let block = 0; block < count; block++) {
       for (let i = 0; i < 3; i++)
-        writer.write(JSON.stringify({ t: this.nowMicros + i, c: 'c1', k: 'command', n: block * 3 + i }));
+        writer.write(JSON.stringify({ t: this.nowMicros + i, c, k: 'command', n: block * 3 + i }));
       this.nowMicros += 150_000;
       writer.maintain();
     }

@@ -1,0 +1,61 @@
+/** What the commands on a journal share: its folder, the keys of its pseudonyms, times. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { withFiles } from '../../config/settings-files.js';
+import { parseMasterKeys } from '../../journal/privacy/key-wrap.js';
+import { SubjectKeys } from '../../journal/privacy/subject-keys.js';
+import { CommandFailure, reasonOf } from '../failure.js';
+
+/** The folder of the keys, in that of the journal. */
+const KEYS = 'keys';
+const PSEUDONYM = /^[ua]_[\w-]{22}$/;
+
+/** Wrong arguments exit with 2, so that a script can tell them from what the command found. */
+export function exitsWith2(command: Command): Command {
+  return command.exitOverride(error => process.exit(error.exitCode === 0 ? 0 : 2));
+}
+
+/** @param given the argument; undefined: JOURNAL_DIR. @throws {CommandFailure} when there is neither */
+export function journalFolder(given: string | undefined): string {
+  const folder = given ?? withFiles(process.env).JOURNAL_DIR;
+  if (folder === undefined || folder === '')
+    throw new CommandFailure('name the folder of the journal, or set JOURNAL_DIR');
+  if (!existsSync(folder)) throw new CommandFailure(`${folder} does not exist`);
+  return folder;
+}
+
+/**
+ * The pseudonym of a user in this journal.
+ * @param user a raw id, looked up with JOURNAL_MASTER_KEY_FILE, or a pseudonym, taken as it is
+ * @throws {CommandFailure} when the journal has none, or the key does not open its keys
+ */
+export function pseudonymOf(folder: string, user: string): string {
+  if (PSEUDONYM.test(user)) return user;
+  const file = withFiles(process.env).JOURNAL_MASTER_KEY_FILE;
+  if (file === undefined) {
+    throw new CommandFailure('set JOURNAL_MASTER_KEY_FILE to look up a user by id, or give the pseudonym (u_…)');
+  }
+  const keys = join(folder, KEYS);
+  // SubjectKeys begins keys where there are none.
+  const known = existsSync(keys) ? openKeys(keys, file).known('user', user) : undefined;
+  if (known === undefined) throw new CommandFailure('the journal knows no such user, or the user was erased');
+  return known;
+}
+
+function openKeys(keys: string, masterKeyFile: string): SubjectKeys {
+  try {
+    return new SubjectKeys(keys, parseMasterKeys(readFileSync(masterKeyFile, 'utf8')));
+  } catch (cause) {
+    throw new CommandFailure(`JOURNAL_MASTER_KEY_FILE=${masterKeyFile}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** An RFC 3339 time, or µs since the Unix epoch as records have it. @returns µs */
+export function microsArgument(text: string): number {
+  const micros = /^\d{15,17}$/.test(text) ? Number(text) : Date.parse(text) * 1000;
+  if (!Number.isFinite(micros)) {
+    throw new InvalidArgumentError('It must be a time such as 2026-11-02T10:00:00Z, or µs as in a record.');
+  }
+  return micros;
+}

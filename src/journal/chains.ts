@@ -1,0 +1,34 @@
+/** The chains of a journal: the gateway's own, and that of a process that took over while the first one still held the folder. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ChainState, EMPTY_CHAIN } from './block-chain.js';
+import { listSegments } from './segments.js';
+import { FIRST_STATE, readState } from './writer.js';
+
+/** The folder of the second chain, in that of the first. */
+const TAKEOVER = 'takeover';
+
+export interface Chain {
+  /** What stands before the names of its files: '' or `takeover/`. */
+  readonly prefix: string;
+  readonly folder: string;
+}
+
+/** The chains in a journal's folder, its own first. @throws {Error} when the folder cannot be read */
+export function listChains(folder: string): Chain[] {
+  const second = join(folder, TAKEOVER);
+  const chains = [
+    { prefix: '', folder },
+    { prefix: `${TAKEOVER}/`, folder: second },
+  ];
+  return chains.filter(chain => chain.folder !== second || existsSync(second)).filter(hasSegments);
+}
+
+function hasSegments({ folder }: Chain): boolean {
+  return listSegments(folder).length > 0;
+}
+
+/** The state before the chain's first segment. @throws {Error} when it is damaged */
+export function startOf({ folder }: Chain): ChainState {
+  return readState(folder, FIRST_STATE) ?? EMPTY_CHAIN;
+}

@@ -1,0 +1,183 @@
+/** R70: the commands on a journal, as they are installed. */
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { signCheckpoint } from '../../../src/journal/checkpoint.js';
+import { parseMasterKeys } from '../../../src/journal/privacy/key-wrap.js';
+import { SubjectKeys } from '../../../src/journal/privacy/subject-keys.js';
+import { START_MICROS, WrittenJournal } from '../../support/journal/written.js';
+import { runCli } from './run-cli.js';
+
+const MASTER = 'ab'.repeat(32);
+const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+
+let journal: WrittenJournal;
+let masterKeyFile = '';
+let checkpoints = '';
+let alice = '';
+
+/** Two connections, one of alice; a second process that took over; both in sealed and open segments. */
+beforeAll(async () => {
+  journal = new WrittenJournal();
+  masterKeyFile = join(mkdtempSync(join(tmpdir(), 'keys-')), 'master.key');
+  writeFileSync(masterKeyFile, `${MASTER}\n`);
+  alice = new SubjectKeys(join(journal.folder, 'keys'), parseMasterKeys(MASTER)).pseudonym('user', 'alice');
+  const second = new WrittenJournal(join(journal.folder, 'takeover'));
+  const notes: string[] = [];
+  for (const [written, origin] of [
+    [journal, 'millrace/edge-1'],
+    [second, 'millrace/edge-1/takeover'],
+  ] as const) {
+    const writer = await written.writer({ segmentBytesMax: 3_000 });
+    const c = written === journal ? 'c1' : 'c2';
+    writer.write(
+      JSON.stringify({ t: START_MICROS + 5, c, k: 'connected', ...(c === 'c1' ? { user: alice } : undefined) }),
+    );
+    written.blocks(writer, 20, c);
+    writer.write(JSON.stringify({ t: written.nowMicros, c, k: 'closed', code: 1000 }));
+    written.nowMicros += 150_000;
+    writer.maintain();
+    notes.push(signCheckpoint({ origin, blocks: writer.blocks, root: writer.root() }, privateKey));
+    await writer.close();
+  }
+  writeFileSync(join(journal.folder, 'checkpoint.pub.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
+  checkpoints = join(journal.folder, 'gateway.log');
+  writeFileSync(checkpoints, `{"level":"info"}\n${notes.join('{"level":"warn"}\nnot a note\n')}{"level":"info"}\n`);
+});
+
+const run = (...args: string[]) => runCli(['journal', ...args], { JOURNAL_MASTER_KEY_FILE: masterKeyFile });
+const lines = (stdout: string) =>
+  stdout
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => JSON.parse(line) as { t: number; c: string; k: string });
+
+describe('millrace journal verify (R70)', () => {
+  it('R70 says what is proved of both chains, with checkpoints among the lines of a log', async () => {
+    const { code, stdout } = await run('verify', journal.folder, '--checkpoints', checkpoints);
+    expect(stdout).toContain('takeover/: 62 records in');
+    expect(stdout.match(/The chain is whole/g)).toHaveLength(2);
+    expect(stdout.match(/1 checkpoints match\. Proved: blocks 0 to 20 /g)).toHaveLength(2);
+    expect(stdout).not.toContain('Not proved');
+    expect(code).toBe(0);
+  });
+
+  it('R70 says what is not proved without checkpoints', async () => {
+    const { code, stdout } = await run('verify', journal.folder);
+    expect(stdout.match(/Not proved: that nothing is missing at the end/g)).toHaveLength(2);
+    expect(code).toBe(0);
+  });
+
+  it('R70 exits with 1 and says where, for people and as JSON', async () => {
+    const folder = join(journal.folder, 'takeover');
+    const name = readdirSync(folder).find(one => one.endsWith('.gz')) ?? '';
+    const bytes = readFileSync(join(folder, name));
+    writeFileSync(join(folder, name), gzipSync(gunzipSync(bytes).toString('latin1').replace('command', 'commend')));
+    const people = await run('verify', journal.folder);
+    expect(people.code).toBe(1);
+    expect(people.stdout).toMatch(/ {2}takeover\/000001\.mjl\.gz line \d+: block \d+ was changed/);
+    expect(people.stdout).toContain('NOT as it was written');
+    const machine = await run('verify', journal.folder, '--json');
+    expect(machine.code).toBe(1);
+    expect(JSON.parse(machine.stdout)).toMatchObject({
+      whole: false,
+      chains: [
+        { chain: '', faults: [] },
+        { chain: 'takeover/', faults: [{ where: expect.stringContaining('000001.mjl.gz line') as string }] },
+      ],
+    });
+    writeFileSync(join(folder, name), bytes);
+  });
+
+  it.each([
+    [['verify', '/nonexistent'], '/nonexistent does not exist'],
+    [['verify', tmpdir(), '--checkpoint'], "unknown option '--checkpoint'"],
+    [['verify', '--checkpoints', 'package.json'], 'name the folder of the journal, or set JOURNAL_DIR'],
+  ])('R70 exits with 2 for %j', async (args, message) => {
+    const { code, stderr } = await run(...args);
+    expect(stderr).toContain(message);
+    expect(code).toBe(2);
+  });
+
+  it('R70 exits with 2 for a file without checkpoints, and for a key of another kind', async () => {
+    expect(await run('verify', journal.folder, '--checkpoints', 'package.json')).toMatchObject({
+      code: 2,
+      stderr: 'package.json holds no checkpoint\n',
+    });
+    const rsa = join(journal.folder, 'rsa.pem');
+    const pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    writeFileSync(rsa, pair.publicKey.export({ type: 'spki', format: 'pem' }));
+    const { code, stderr } = await run('verify', journal.folder, '--checkpoints', checkpoints, '--key', rsa);
+    expect([code, stderr]).toEqual([2, `${rsa} is not an Ed25519 key\n`]);
+  });
+});
+
+describe('millrace journal query (R70)', () => {
+  it('R70 prints all records of both chains in the order of time', async () => {
+    const { code, stdout } = await run('query', journal.folder);
+    const times = lines(stdout).map(({ t }) => t);
+    expect(times).toHaveLength(124);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    expect(code).toBe(0);
+  });
+
+  it('R70 selects a connection, kinds, and a period with its ends', async () => {
+    const found = lines(
+      (await run('query', journal.folder, '--connection', 'c2', '--kind', 'connected,closed')).stdout,
+    );
+    expect(found.map(({ c, k }) => [c, k])).toEqual([
+      ['c2', 'connected'],
+      ['c2', 'closed'],
+    ]);
+    const period = ['--from', new Date(START_MICROS / 1000).toISOString(), '--to', String(START_MICROS + 5)];
+    const times = lines((await run('query', journal.folder, ...period)).stdout).map(({ t }) => t - START_MICROS);
+    expect([...new Set(times)]).toEqual([0, 1, 2, 5]);
+  });
+
+  it('R70 selects a user by id or pseudonym, with the records that name only the connection', async () => {
+    const byId = await run('query', journal.folder, '--user', 'alice');
+    // All of c1: c2 is anonymous, although its records name a connection, too.
+    expect(lines(byId.stdout).map(({ k }) => k)).toContain('closed');
+    expect(
+      new Set(
+        lines(byId.stdout)
+          .slice(3)
+          .map(({ c }) => c),
+      ),
+    ).toEqual(new Set(['c1']));
+    expect((await run('query', journal.folder, '--user', alice)).stdout).toBe(byId.stdout);
+    const later = await run(
+      'query',
+      journal.folder,
+      '--user',
+      'alice',
+      '--kind',
+      'closed',
+      '--from',
+      '2026-11-02T10:00:01Z',
+    );
+    expect(lines(later.stdout)).toHaveLength(1);
+  });
+
+  it('R70 says why a user is not found, and makes no keys', async () => {
+    expect(await run('query', journal.folder, '--user', 'bob')).toMatchObject({
+      code: 1,
+      stderr: 'the journal knows no such user, or the user was erased\n',
+    });
+    const { code, stderr } = await runCli(['journal', 'query', journal.folder, '--user', 'bob']);
+    expect(stderr).toContain('set JOURNAL_MASTER_KEY_FILE');
+    expect(code).toBe(1);
+    const bare = new WrittenJournal();
+    await (await bare.writer()).close();
+    await run('query', bare.folder, '--user', 'bob');
+    expect(readdirSync(bare.folder)).not.toContain('keys');
+  });
+
+  it('R70 refuses a time that is none', async () => {
+    const { code, stderr } = await run('query', journal.folder, '--from', 'yesterday');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('It must be a time such as')]);
+  });
+});

@@ -11,7 +11,7 @@ import type { MainParts } from './admin/main-stats.js';
 import { Reload } from './admin/reload.js';
 import { LiveTokens } from './auth/live-token.js';
 import { ConfigError } from './config/config-error.js';
-import type { Config } from './config/environment.js';
+import { type Config, logUsersAfter } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
 import { readerThreads } from './config/reader-threads.js';
 import { createFeed } from './feed/create-feed.js';
@@ -315,7 +315,8 @@ export class Gateway {
   }
 
   #take(fresh: Config): Config {
-    const { logLevel, logClients, logUsers, auth } = fresh;
+    const { logLevel, logClients, auth } = fresh;
+    const logUsers = logUsersAfter(this.#config, fresh);
     const { secret, previousSecret } = auth;
     const adminToken = adminTokenAfter(this.#config, fresh, this.#log);
     const authNow = { ...this.#config.auth, secret, previousSecret };

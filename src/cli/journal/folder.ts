@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { withFiles } from '../../config/settings-files.js';
 import { parseMasterKeys } from '../../journal/privacy/key-wrap.js';
 import { SubjectKeys } from '../../journal/privacy/subject-keys.js';
+import { WallClock } from '../../protocol/wall-clock.js';
 import { CommandFailure, reasonOf } from '../failure.js';
 
 /** The folder of the keys, in that of the journal. */
@@ -45,7 +46,12 @@ export function pseudonymOf(folder: string, user: string): string {
 
 function openKeys(keys: string, masterKeyFile: string): SubjectKeys {
   try {
-    return new SubjectKeys(keys, parseMasterKeys(readFileSync(masterKeyFile, 'utf8')));
+    const clock = new WallClock();
+    return new SubjectKeys({
+      folder: keys,
+      masters: () => parseMasterKeys(readFileSync(masterKeyFile, 'utf8')),
+      nowMs: () => clock.nowMicros() / 1000,
+    });
   } catch (cause) {
     throw new CommandFailure(`JOURNAL_MASTER_KEY_FILE=${masterKeyFile}: ${reasonOf(cause)}`, { cause });
   }

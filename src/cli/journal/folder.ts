@@ -3,13 +3,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { withFiles } from '../../config/settings-files.js';
-import { parseMasterKeys } from '../../journal/privacy/key-wrap.js';
+import { KEYS_FOLDER, parseMasterKeys } from '../../journal/privacy/key-wrap.js';
 import { SubjectKeys } from '../../journal/privacy/subject-keys.js';
 import { WallClock } from '../../protocol/wall-clock.js';
 import { CommandFailure, reasonOf } from '../failure.js';
 
-/** The folder of the keys, in that of the journal. */
-const KEYS = 'keys';
 const PSEUDONYM = /^[ua]_[\w-]{22}$/;
 
 /** Wrong arguments exit with 2, so that a script can tell them from what the command found. */
@@ -37,7 +35,7 @@ export function pseudonymOf(folder: string, user: string): string {
   if (file === undefined) {
     throw new CommandFailure('set JOURNAL_MASTER_KEY_FILE to look up a user by id, or give the pseudonym (u_…)');
   }
-  const keys = join(folder, KEYS);
+  const keys = join(folder, KEYS_FOLDER);
   // SubjectKeys begins keys where there are none.
   const known = existsSync(keys) ? openKeys(keys, file).known('user', user) : undefined;
   if (known === undefined) throw new CommandFailure('the journal knows no such user, or the user was erased');

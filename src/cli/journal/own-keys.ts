@@ -6,7 +6,7 @@ import { type Config, readConfig } from '../../config/environment.js';
 import { checkSecretFileNow } from '../../config/secret-files.js';
 import { withFiles } from '../../config/settings-files.js';
 import { clientAddressOf } from '../../gateway/edge/client-address.js';
-import { parseMasterKeys } from '../../journal/privacy/key-wrap.js';
+import { KEYS_FOLDER, parseMasterKeys } from '../../journal/privacy/key-wrap.js';
 import { appendOrder, type KeyOrder } from '../../journal/privacy/order-file.js';
 import { KeysBusyError, SubjectKeys } from '../../journal/privacy/subject-keys.js';
 import type { SubjectKind } from '../../journal/privacy/subject-line.js';
@@ -15,7 +15,6 @@ import { WallClock } from '../../protocol/wall-clock.js';
 import { CommandFailure, reasonOf } from '../failure.js';
 import { userName } from '../user-name.js';
 
-const KEYS_FOLDER = 'keys';
 const SETTINGS = [
   'JOURNAL_DIR',
   'JOURNAL_MASTER_KEY_FILE',

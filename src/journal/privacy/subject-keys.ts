@@ -272,9 +272,7 @@ export class SubjectKeys {
   #openIndexKey(): Buffer {
     const path = this.#indexPath;
     if (!existsSync(path)) createSecretFile(path, `${wrapKey(randomBytes(KEY_BYTES), INDEX_USE, this.#masters[0])}\n`);
-    const key = unwrapKey(readFileSync(path, 'utf8').trim(), INDEX_USE, this.#masters);
-    if (key === undefined) throw new Error(`the master key does not open ${path}`);
-    return key;
+    return openIndexKey(path, this.#masters);
   }
 
   #pseudonymOf(subject: Subject): string {
@@ -329,6 +327,23 @@ export class SubjectKeys {
     this.#file.replace(Array.from(this.#subjects.values(), lineOf));
     this.refresh();
   }
+}
+
+/**
+ * Checks that the master keys are those of a folder of keys, if there is one.
+ * @throws {Error} when they are not, or it cannot be read
+ */
+export function opensKeys(folder: string, masters: MasterKeys): void {
+  const path = join(folder, INDEX_FILE);
+  if (existsSync(path)) openIndexKey(path, masters);
+}
+
+function openIndexKey(path: string, masters: MasterKeys): Buffer {
+  const wrapped = readFileSync(path, 'utf8').trim();
+  const key = unwrapKey(wrapped, INDEX_USE, masters);
+  if (key !== undefined) return key;
+  const own = masters.map(({ id }) => id).join(', ');
+  throw new Error(`${path} is wrapped by the master key ${wrapped.split('.')[0]}; the file has ${own}`);
 }
 
 const useOf = (index: string): string => `subject ${index}`;

@@ -3,6 +3,7 @@ import type { Reread } from './admin/reload.js';
 import type { Revocation } from './auth/revocation-text.js';
 import type { Environment } from './config/environment.js';
 import type { ClockReading } from './observe/clock-offset.js';
+import type { PrivateLines } from './observe/private-lines.js';
 
 /** The process that this gateway replaces. */
 export interface Predecessor {
@@ -17,6 +18,8 @@ export interface GatewayHost {
   /** The gateway cannot continue: close it and exit. */
   readonly onFatal: (reason: string) => void;
   readonly logLinesLost: () => number;
+  /** Log lines that wait for the journal's pseudonyms; undefined without a journal. */
+  readonly privateLines: PrivateLines | undefined;
   /** The settings in force. */
   readonly settings: () => Environment;
   /** How far the clock of the machine is off; undefined while it is not known. */

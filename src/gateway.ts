@@ -235,7 +235,11 @@ export class Gateway {
     const { name } = this.#loaded.feed;
     const sink = feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log: this.#log, name });
     const observed = await this.#loaded.surveillance.open(sink);
-    const [outcome] = await Promise.all([this.#loaded.feed.start(observed), this.#keySet.open(), this.#hub.delays.open()]);
+    const [outcome] = await Promise.all([
+      this.#loaded.feed.start(observed),
+      this.#keySet.open(),
+      this.#hub.delays.open(),
+    ]);
     if (!outcome.ok) throw new ConfigError(outcome.detail);
     await Promise.all([
       this.#revocations.open(),

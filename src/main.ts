@@ -7,6 +7,7 @@ import { Gateway } from './gateway.js';
 import type { Predecessor } from './gateway-host.js';
 import type { ClockReading } from './observe/clock-offset.js';
 import type { Logger } from './observe/log.js';
+import type { PrivateLines } from './observe/private-lines.js';
 
 /** Time limit for closing everything once the clients have been redirected; then the process is killed. */
 const SHUTDOWN_MAX_MS = 4500;
@@ -26,6 +27,8 @@ export interface Program {
   /** The process to replace; undefined: none. */
   readonly predecessor: Predecessor | undefined;
   readonly logLinesLost: () => number;
+  /** Log lines that wait for the journal's pseudonyms; undefined without a journal. */
+  readonly privateLines: PrivateLines | undefined;
   /** How far the clock of the machine is off; undefined while it is not known. */
   readonly clock: () => ClockReading | undefined;
 }
@@ -108,6 +111,7 @@ class Ending {
     this.#isEnding = true;
     this.#log.info({ reason }, 'closing');
     const exit = (code: number) => {
+      this.#log.flush();
       if (this.#gateway.mustBeKilled) process.kill(process.pid, 'SIGKILL');
       // Node aborts when it exits by itself and cannot reset its terminal.
       if (this.#terminal.isGone) dieOfHangup();
@@ -116,6 +120,7 @@ class Ending {
     const closed = this.#started().then(() => {
       setTimeout(() => {
         this.#log.fatal({ reason }, 'closing took too long');
+        this.#log.flush();
         // Threads that still hold sockets would make a clean exit abort.
         process.kill(process.pid, 'SIGKILL');
       }, SHUTDOWN_MAX_MS);

@@ -37,9 +37,9 @@ export const gatewayThreadName = (worker: number): string => `gateway-${worker}`
 /** Names of the threads that did not answer. */
 export const namesOf = (silent: readonly number[]): readonly string[] => silent.map(gatewayThreadName);
 
-/** How log lines name a user, as LOG_USERS says. */
+/** How the caller of the log names a user: by LOG_USERS; with a journal, the log puts in its pseudonym. */
 export function shownUser({ logUsers }: Pick<Config, 'logUsers'>, user: string): string {
-  return logUsers === 'name' ? user : pseudonymOf(user);
+  return logUsers === 'pseudonym' ? pseudonymOf(user) : user;
 }
 
 const OWN_ORDERS = 'orders:';

@@ -3,7 +3,7 @@
  * settings need a restart.
  */
 import { ConfigError } from '../config/config-error.js';
-import type { Config } from '../config/environment.js';
+import { type Config, logUsersAfter } from '../config/environment.js';
 import { SETTINGS } from '../config/settings-table.js';
 import type { CertificateFiles } from '../gateway/supervision/certificate-files.js';
 import type { KeySetPosts } from '../gateway/supervision/key-set-posts.js';
@@ -37,7 +37,8 @@ interface ReloadParts {
 
 /** The configuration in force after a reload: what can be reloaded is taken from the fresh one. */
 export function configAfter(inForce: Config, fresh: Config, log: Logger): Config {
-  const { logLevel, logClients, logUsers } = fresh;
+  const { logLevel, logClients } = fresh;
+  const logUsers = logUsersAfter(inForce, fresh);
   const { secret, previousSecret } = fresh.auth;
   const adminToken = adminTokenAfter(inForce, fresh, log);
   return { ...inForce, logLevel, logClients, logUsers, adminToken, auth: { ...inForce.auth, secret, previousSecret } };

@@ -11,6 +11,7 @@ import { ClockOffset } from '../observe/clock-offset.js';
 import { createLogger, type DestinationStream } from '../observe/log.js';
 import { LogDestination } from '../observe/log-destination.js';
 import { mayHaveColours, PrettyLines } from '../observe/pretty-lines.js';
+import { PrivateLines } from '../observe/private-lines.js';
 import { claimPort, ownFreePort } from './free-port.js';
 import { sayLines } from './output.js';
 import { checkStart } from './start-checks.js';
@@ -37,7 +38,9 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   if (configured.port !== 0) await claimPort(port);
   const config: Config = { ...configured, port, auth: { ...auth, secret } };
   const lines = new LogDestination();
-  const log = createLogger(config.logLevel, config.nodeName, inFormat(config.logFormat, lines, env));
+  const formatted = inFormat(config.logFormat, lines, env);
+  const privateLines = config.journal === undefined ? undefined : new PrivateLines(formatted);
+  const log = createLogger(config.logLevel, config.nodeName, privateLines ?? formatted);
   // If the output has no reader or no room, other commands exit; a gateway does not.
   process.stdout.removeAllListeners('error');
   for (const stream of [process.stdout, process.stderr]) {
@@ -53,6 +56,7 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
     ...rereading(env, settings, config),
     predecessor,
     logLinesLost: () => lines.lost,
+    privateLines,
     clock: () => clock.current,
   });
   sayLines(await welcome(gateway, config, isOwnKey ? secret : undefined));

@@ -13,6 +13,9 @@ Examples:
 /** Loaded on demand, one file each. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['verify', async () => (await import('./journal/verify.js')).verifyCommand()],
+  ['erase', async () => (await import('./journal/erase.js')).eraseCommand()],
+  ['hold', async () => (await import('./journal/hold.js')).holdCommand()],
+  ['keys', async () => (await import('./journal/keys.js')).keysCommand()],
   ['query', async () => (await import('./journal/query.js')).queryCommand()],
   ['usage', async () => (await import('./journal/usage.js')).usageCommand()],
   ['reconstruct', async () => (await import('./journal/reconstruct.js')).reconstructCommand()],

@@ -6,7 +6,7 @@
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/environment.js';
@@ -14,6 +14,7 @@ import { checkFiles } from '../config/secret-files.js';
 import { makesOwnKey } from '../config/variables/auth.js';
 import { misfit, thisHost } from '../gateway/native/uws-packages.js';
 import { readCertificate } from '../gateway/supervision/certificate-files.js';
+import { KEYS_FOLDER } from '../journal/privacy/key-wrap.js';
 import { reasonOf } from './failure.js';
 
 /** Warn about a certificate that expires within this time. */
@@ -42,6 +43,7 @@ export async function startFindings(config: Config, nowMs: number = Date.now()):
     () => checkApiKeys(auth.apiKeysFile),
     () => checkWritable('REVOCATIONS_FILE', config.revocations.file),
     () => checkFix(config),
+    () => checkMasterKey(config),
     ...(feed === 'replay' ? [() => checkReadable('REPLAY_FILE', replay.file)] : []),
     ...(feed === 'nats'
       ? [
@@ -122,6 +124,19 @@ async function checkFix({ fix }: Config): Promise<void> {
   } catch (cause) {
     const files = `FIX_TLS_CERT=${JSON.stringify(tls.certFile)}, FIX_TLS_KEY=${JSON.stringify(tls.keyFile)}`;
     throw new ConfigError(`${files}: cannot be used (${reasonOf(cause)})`, { cause });
+  }
+}
+
+async function checkMasterKey({ journal }: Config): Promise<void> {
+  if (journal === undefined) return;
+  const { folder, masterKeyFile } = journal;
+  try {
+    const { opensKeys } = await import('../journal/privacy/subject-keys.js');
+    const { parseMasterKeys } = await import('../journal/privacy/key-wrap.js');
+    opensKeys(join(folder, KEYS_FOLDER), parseMasterKeys(await readFile(masterKeyFile, 'utf8')));
+  } catch (cause) {
+    const message = `JOURNAL_MASTER_KEY_FILE=${JSON.stringify(masterKeyFile)}: cannot be used (${reasonOf(cause)})`;
+    throw new ConfigError(message, { cause });
   }
 }
 

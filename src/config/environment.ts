@@ -58,6 +58,8 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
   readonly revocations: RevocationsConfig;
   /** Undefined: there is no FIX. */
   readonly fix: FixConfig | undefined;
+  /** How log lines name users; `journal`: by the journal's pseudonyms, which the log's own output puts in. */
+  readonly logUsers: 'pseudonym' | 'name' | 'journal';
   /** Undefined: there is no journal. */
   readonly journal: JournalConfig | undefined;
   readonly clock: ClockConfig;
@@ -127,6 +129,7 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     anonymous: allowsAnonymous(v),
     revocations: revocationsConfig(v),
     fix: fixConfig(v),
+    logUsers: v.JOURNAL_DIR === undefined ? v.LOG_USERS : 'journal',
     journal: journalConfig(v),
     clock: clockConfig(v),
     products: productsConfig(v),
@@ -134,6 +137,12 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     tracing: tracingConfig(v, v.NODE_NAME),
     settingsFiles: files,
   });
+}
+
+/** How lines name users after a reload: a journal, or none, needs a restart. */
+export function logUsersAfter(inForce: Config, fresh: Config): Config['logUsers'] {
+  const isSame = (inForce.journal === undefined) === (fresh.journal === undefined);
+  return isSame ? fresh.logUsers : inForce.logUsers;
 }
 
 /**

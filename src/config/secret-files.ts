@@ -20,13 +20,15 @@ type NamedFiles = Readonly<Record<string, string | undefined>>;
 
 /** @throws {ConfigError} naming every configured file whose mode gives others too much access. */
 export async function checkFiles(config: Config): Promise<void> {
-  const { tls, auth, nats, fix, products } = config;
+  const { tls, auth, nats, fix, products, journal } = config;
   const { SETTINGS_FILE: settings, ...secretFiles } = config.settingsFiles;
   const isSecret = settings !== undefined && holdsSecrets(settings);
   await checkModes(
     {
       TLS_KEY: tls?.keyFile,
       FIX_TLS_KEY: fix?.tls?.keyFile,
+      JOURNAL_MASTER_KEY_FILE: journal?.masterKeyFile,
+      JOURNAL_SIGNING_KEY_FILE: journal?.signingKeyFile,
       ...natsSecrets(nats),
       ...secretFiles,
       SETTINGS_FILE: isSecret ? settings : undefined,

@@ -186,6 +186,7 @@ export const durationOrNever = durationUpTo(TIMER_MS_MAX);
 
 /** May exceed the longest timer. */
 export const age = duration({ maxMs: AGE_MS_MAX });
+export const ageOrZero = durationUpTo(AGE_MS_MAX);
 
 /** A symbol in which `*` stands for any characters. */
 export const isSymbolPattern = (value: string) => isSymbol(value.replaceAll('*', 'x'));

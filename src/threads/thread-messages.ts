@@ -114,7 +114,7 @@ export interface ReloadedSettings {
   readonly secret: string | undefined;
   readonly previousSecret: string | undefined;
   readonly logClients: 'all' | 'problems' | 'off';
-  readonly logUsers: 'pseudonym' | 'name';
+  readonly logUsers: 'pseudonym' | 'name' | 'journal';
 }
 
 /** A file or address that a worker has read again. */

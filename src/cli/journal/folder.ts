@@ -3,12 +3,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { withFiles } from '../../config/settings-files.js';
-import { parseMasterKeys } from '../../journal/privacy/key-wrap.js';
+import { KEYS_FOLDER, parseMasterKeys } from '../../journal/privacy/key-wrap.js';
 import { SubjectKeys } from '../../journal/privacy/subject-keys.js';
+import { WallClock } from '../../protocol/wall-clock.js';
 import { CommandFailure, reasonOf } from '../failure.js';
 
-/** The folder of the keys, in that of the journal. */
-const KEYS = 'keys';
 const PSEUDONYM = /^[ua]_[\w-]{22}$/;
 
 /** Wrong arguments exit with 2, so that a script can tell them from what the command found. */
@@ -36,7 +35,7 @@ export function pseudonymOf(folder: string, user: string): string {
   if (file === undefined) {
     throw new CommandFailure('set JOURNAL_MASTER_KEY_FILE to look up a user by id, or give the pseudonym (u_…)');
   }
-  const keys = join(folder, KEYS);
+  const keys = join(folder, KEYS_FOLDER);
   // SubjectKeys begins keys where there are none.
   const known = existsSync(keys) ? openKeys(keys, file).known('user', user) : undefined;
   if (known === undefined) throw new CommandFailure('the journal knows no such user, or the user was erased');
@@ -49,7 +48,7 @@ export function pseudonymOf(folder: string, user: string): string {
  */
 export function subjectIndexes(folder: string): ReadonlyMap<string, string> | undefined {
   const file = withFiles(process.env).JOURNAL_MASTER_KEY_FILE;
-  const path = join(folder, KEYS);
+  const path = join(folder, KEYS_FOLDER);
   if (file === undefined || !existsSync(path)) return undefined;
   const keys = openKeys(path, file);
   return new Map([...keys.indexes('user'), ...keys.indexes('address')]);
@@ -57,7 +56,12 @@ export function subjectIndexes(folder: string): ReadonlyMap<string, string> | un
 
 function openKeys(keys: string, masterKeyFile: string): SubjectKeys {
   try {
-    return new SubjectKeys(keys, parseMasterKeys(readFileSync(masterKeyFile, 'utf8')));
+    const clock = new WallClock();
+    return new SubjectKeys({
+      folder: keys,
+      masters: () => parseMasterKeys(readFileSync(masterKeyFile, 'utf8')),
+      nowMs: () => clock.nowMicros() / 1000,
+    });
   } catch (cause) {
     throw new CommandFailure(`JOURNAL_MASTER_KEY_FILE=${masterKeyFile}: ${reasonOf(cause)}`, { cause });
   }

@@ -1,7 +1,8 @@
 /** Settings of the journal and of the clock that it relies on. */
 import { optional, setting, type ValuesOf } from '../setting.js';
-import { age, bytes, duration, file, matching, oneOf, onOff } from '../values.js';
+import { age, ageOrZero, bytes, duration, file, matching, oneOf, onOff } from '../values.js';
 import type { FeedVariables } from './feed.js';
+import type { ProcessVariables } from './process.js';
 
 const SEGMENT_BYTES_MIN = 64 * 1024;
 const SEGMENT_BYTES_MAX = 4 * 1024 ** 3;
@@ -40,6 +41,12 @@ const journal = {
     }),
     JOURNAL_RETENTION: setting(age, '1826d', {
       means: 'How long complete segments are kept; older ones are removed. The default is five years.',
+    }),
+    JOURNAL_ERASE_AFTER: optional(ageOrZero, {
+      means:
+        'How long records must be kept: before it is over, `millrace journal erase` refuses to make them unattributable. 0: no duty to keep them.',
+      unset: 'as `JOURNAL_RETENTION`',
+      see: 'ops/privacy.md#erasure',
     }),
     JOURNAL_SEGMENT_BYTES: setting(bytes(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX), '64MiB', {
       means: 'Size at which a segment is completed and compressed; each UTC day begins a new one as well.',
@@ -86,6 +93,8 @@ export interface JournalConfig {
   readonly fsync: 'block' | 'second' | 'off';
   readonly fail: 'open' | 'closed';
   readonly retentionMs: number;
+  /** Age of a subject's last record before which the subject must not be erased. */
+  readonly eraseAfterMs: number;
   readonly segmentBytesMax: number;
   /** Name of the JetStream stream; undefined: standard output. */
   readonly checkpointStream: string | undefined;
@@ -107,6 +116,7 @@ export function journalConfig(v: JournalVariables): JournalConfig | undefined {
     fsync: v.JOURNAL_FSYNC,
     fail: v.JOURNAL_FAIL,
     retentionMs: v.JOURNAL_RETENTION,
+    eraseAfterMs: v.JOURNAL_ERASE_AFTER ?? v.JOURNAL_RETENTION,
     segmentBytesMax: v.JOURNAL_SEGMENT_BYTES,
     checkpointStream: v.JOURNAL_CHECKPOINTS === 'jetstream' ? v.JOURNAL_CHECKPOINT_STREAM : undefined,
   };
@@ -118,7 +128,10 @@ export const clockConfig = (v: JournalVariables): ClockConfig => ({
 });
 
 /** Conflicts between these settings. @param isGiven whether a variable is set */
-export function journalProblems(v: JournalVariables & FeedVariables, isGiven: (name: string) => boolean): string[] {
+export function journalProblems(
+  v: JournalVariables & FeedVariables & ProcessVariables,
+  isGiven: (name: string) => boolean,
+): string[] {
   const wrong: string[] = [];
   if (v.JOURNAL_DIR === undefined) {
     // A setting without any effect is refused, because the operator relies on it.
@@ -129,6 +142,14 @@ export function journalProblems(v: JournalVariables & FeedVariables, isGiven: (n
     wrong.push(
       `JOURNAL_DIR: needs JOURNAL_MASTER_KEY_FILE, the key that protects pseudonyms. To make one: ${MAKE_MASTER_KEY}`,
     );
+  }
+  if (v.LOG_USERS === 'name') {
+    wrong.push(
+      'LOG_USERS=name: contradicts JOURNAL_DIR, with which logs have pseudonyms that can be erased; unset one',
+    );
+  }
+  if (v.JOURNAL_ERASE_AFTER !== undefined && v.JOURNAL_ERASE_AFTER > v.JOURNAL_RETENTION) {
+    wrong.push('JOURNAL_ERASE_AFTER: must not exceed JOURNAL_RETENTION, after which records are removed');
   }
   if (v.JOURNAL_CHECKPOINTS === 'jetstream' && v.NATS_URL === undefined) {
     wrong.push('JOURNAL_CHECKPOINTS=jetstream: needs NATS_URL');

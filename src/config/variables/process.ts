@@ -177,7 +177,8 @@ export const operators = {
     }),
     LOG_USERS: setting(oneOf(LOG_USERS), 'pseudonym', {
       means:
-        'How log lines name users: `pseudonym`, a hash by which you can recognize a user whom you know; or `name`, as in the credential.',
+        'How log lines name users: `pseudonym`, a hash by which you can recognize a user whom you know; or `name`, as in the credential. ' +
+        'With `JOURNAL_DIR`, they have the pseudonyms of the journal instead, addresses too.',
       see: 'ops/logs.md',
       isReloaded: true,
     }),
@@ -262,7 +263,6 @@ export function processConfig(v: ProcessVariables, cores: number) {
     logLevel: v.LOG_LEVEL,
     logFormat: v.LOG_FORMAT,
     logClients: v.LOG_CLIENTS,
-    logUsers: v.LOG_USERS,
     settingsFile: v.SETTINGS_FILE,
   };
 }

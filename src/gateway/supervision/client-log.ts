@@ -123,10 +123,10 @@ export class ClientLog {
     if (this.#leftOut > 0) this.#timer = setTimeout(() => this.flush(), SECOND_MS).unref();
   }
 
-  /** How log lines name a user; undefined without a credential. */
+  /** How log lines name a user; undefined without a credential. With a journal, main's log puts in the pseudonym. */
   shown(user: string): string | undefined {
     if (user === '') return undefined;
-    return this.settings.logUsers === 'name' ? user : pseudonymOf(user);
+    return this.settings.logUsers === 'pseudonym' ? pseudonymOf(user) : user;
   }
 
   #add(event: ClientEvent, { id, address, user, tier }: LoggedClient, details: Partial<ClientLine>): void {

@@ -5,6 +5,8 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
 
 export const KEY_BYTES = 32;
+/** Of the keys of pseudonyms, in the folder of the journal. */
+export const KEYS_FOLDER = 'keys';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const CIPHER = 'aes-256-gcm';

@@ -12,7 +12,16 @@ import { BoundedMap } from '../../protocol/bounded-map.js';
 import { lockFolder } from '../lock.js';
 import { KEY_BYTES, type MasterKey, unwrapKey, wrapKey } from './key-wrap.js';
 import { replaceSecretFile, SECRET_FILE_MODE, SharedLines } from './shared-lines.js';
-import { dayOf, dayText, heldLine, lineOf, type Subject, seenLine, takeLine } from './subject-line.js';
+import {
+  dayOf,
+  dayText,
+  heldLine,
+  lineOf,
+  type Subject,
+  type SubjectKind,
+  seenLine,
+  takeLine,
+} from './subject-line.js';
 
 const FOLDER_MODE = 0o700;
 const INDEX_FILE = 'index.key';
@@ -26,10 +35,14 @@ export const SUBJECTS_MAX = 500_000;
 /** Attempts to add a line while others replace the file. */
 const ATTEMPTS_MAX = 5;
 
-export type SubjectKind = 'user' | 'address';
-
 /** What a pseudonym begins with. */
 const PREFIX: Readonly<Record<SubjectKind, string>> = { user: 'u_', address: 'a_' };
+const PSEUDONYM = /^[ua]_[\w-]{22}$/;
+
+/** Another process changes the keys at the moment: try again. */
+export class KeysBusyError extends Error {
+  override readonly name = 'KeysBusyError';
+}
 
 type MasterKeys = readonly [MasterKey, ...MasterKey[]];
 
@@ -119,22 +132,29 @@ export class SubjectKeys {
     const cached = this.#pseudonyms.get(name);
     if (cached?.day === day) return cached.pseudonym;
     const index = this.indexOf(kind, text);
-    const subject = this.#subjects.get(index) ?? this.#add(index, day);
+    const subject = this.#subjects.get(index) ?? this.#add(kind, index, day);
     if (subject === undefined) {
       this.unkept++;
       return pseudonymOf(kind, index, randomBytes(KEY_BYTES));
     }
     if (subject.seen < day) this.#tell(subject, { ...subject, seen: day }, seenLine(index, day));
-    const pseudonym = cached?.pseudonym ?? pseudonymOf(kind, index, this.#keyOf(subject));
+    const pseudonym = cached?.pseudonym ?? this.#pseudonymOf(subject);
     this.#pseudonyms.set(name, { pseudonym, day });
     return pseudonym;
   }
 
   /** The pseudonym that a subject has now; undefined when it has none, or was erased. */
   known(kind: SubjectKind, text: string): string | undefined {
-    const index = this.indexOf(kind, text);
-    const subject = this.#subjects.get(index);
-    return subject === undefined ? undefined : pseudonymOf(kind, index, this.#keyOf(subject));
+    const subject = this.#find(kind, text);
+    return subject === undefined ? undefined : this.#pseudonymOf(subject);
+  }
+
+  /** @param text also a pseudonym, as records have it: all subjects are tried */
+  #find(kind: SubjectKind, text: string): Subject | undefined {
+    const named = this.#subjects.get(this.indexOf(kind, text));
+    if (named !== undefined || !PSEUDONYM.test(text) || !text.startsWith(PREFIX[kind])) return named;
+    for (const [pseudonym, index] of this.indexes(kind)) if (pseudonym === text) return this.#subjects.get(index);
+    return undefined;
   }
 
   /** Finds a subject on every node that has the same index key. */
@@ -145,24 +165,24 @@ export class SubjectKeys {
   /** Pseudonyms of users by index, to join what several nodes recorded. */
   *indexes(kind: SubjectKind): Iterable<readonly [pseudonym: string, index: string]> {
     for (const subject of this.#subjects.values()) {
-      yield [pseudonymOf(kind, subject.index, this.#keyOf(subject)), subject.index];
+      if (subject.kind === kind) yield [this.#pseudonymOf(subject), subject.index];
     }
   }
 
   /**
    * Destroys a subject's key.
+   * @param text the user's id or the address, or the pseudonym
    * @param keepDays days for which records must be kept; 0: none
-   * @throws {Error} while another process changes the keys
+   * @throws {KeysBusyError} while another process changes the keys
    */
   erase(kind: SubjectKind, text: string, keepDays: number): EraseOutcome {
     return this.#locked(() => {
-      const index = this.indexOf(kind, text);
-      const subject = this.#subjects.get(index);
+      const subject = this.#find(kind, text);
       if (subject === undefined) return { ok: true, pseudonym: undefined };
       const kept = this.#mustKeep(subject, keepDays);
       if (kept !== undefined) return kept;
-      const pseudonym = pseudonymOf(kind, index, this.#keyOf(subject));
-      this.#subjects.delete(index);
+      const pseudonym = this.#pseudonymOf(subject);
+      this.#subjects.delete(subject.index);
       this.#rewrite();
       return { ok: true, pseudonym };
     });
@@ -180,18 +200,25 @@ export class SubjectKeys {
   /**
    * Forbids erasing a subject, also one that was not seen yet, or allows it again.
    * @param reason time and reason; undefined to allow
-   * @returns its pseudonym; undefined when there is nothing to allow, or no room for another subject
+   * @returns its pseudonym; undefined when there is nothing to hold or to allow, or no room for another subject
    */
   hold(kind: SubjectKind, text: string, reason: string | undefined): string | undefined {
     this.refresh();
-    const index = this.indexOf(kind, text);
-    const before = this.#subjects.get(index);
-    if (reason === undefined && before?.held === undefined) return undefined;
-    const subject = before ?? this.#add(index, dayOf(this.#options.nowMs()));
+    const before = this.#find(kind, text);
+    const isNothing = before === undefined && PSEUDONYM.test(text);
+    if (isNothing || (reason === undefined && before?.held === undefined)) return undefined;
+    const subject = before ?? this.#add(kind, this.indexOf(kind, text), dayOf(this.#options.nowMs()));
     if (subject === undefined) return undefined;
-    this.#tell(subject, { ...subject, held: reason }, heldLine(index, reason));
+    this.#tell(subject, { ...subject, held: reason }, heldLine(subject.index, reason));
     this.sync();
-    return pseudonymOf(kind, index, this.#keyOf(subject));
+    return this.#pseudonymOf(subject);
+  }
+
+  /** What is held, by pseudonym, with time and reason. */
+  *holds(): Iterable<readonly [pseudonym: string, held: string]> {
+    for (const subject of this.#subjects.values()) {
+      if (subject.held !== undefined) yield [this.#pseudonymOf(subject), subject.held];
+    }
   }
 
   /** The day on which the first of the held subjects was first seen; undefined without a hold. */
@@ -203,7 +230,7 @@ export class SubjectKeys {
   /**
    * Destroys the keys of subjects that no record before this day's names any longer, unless they are held. It also
    * removes lines that later ones replace.
-   * @returns how many keys. @throws {Error} while another process changes the keys
+   * @returns how many keys. @throws {KeysBusyError} while another process changes the keys
    */
   expire(beforeDay: number): number {
     return this.#locked(() => {
@@ -216,7 +243,7 @@ export class SubjectKeys {
 
   /**
    * Wraps all keys with the first master key. Afterwards the older ones can be removed from the master key file.
-   * @throws {Error} while another process changes the keys, or keeps adding some
+   * @throws {KeysBusyError} while another process changes the keys, or keeps adding some
    */
   rotate(): void {
     this.#locked(() => {
@@ -234,7 +261,7 @@ export class SubjectKeys {
         }
         this.#rewrite();
       }
-      throw new Error('gateways keep adding keys under an older master key; try again');
+      throw new KeysBusyError('gateways keep adding keys under an older master key; try again');
     });
   }
 
@@ -245,9 +272,11 @@ export class SubjectKeys {
   #openIndexKey(): Buffer {
     const path = this.#indexPath;
     if (!existsSync(path)) createSecretFile(path, `${wrapKey(randomBytes(KEY_BYTES), INDEX_USE, this.#masters[0])}\n`);
-    const key = unwrapKey(readFileSync(path, 'utf8').trim(), INDEX_USE, this.#masters);
-    if (key === undefined) throw new Error(`the master key does not open ${path}`);
-    return key;
+    return openIndexKey(path, this.#masters);
+  }
+
+  #pseudonymOf(subject: Subject): string {
+    return pseudonymOf(subject.kind, subject.index, this.#keyOf(subject));
   }
 
   #keyOf({ index, key }: Subject): Buffer {
@@ -257,14 +286,14 @@ export class SubjectKeys {
   }
 
   /** Gives a subject a key, unless another process did. @returns undefined when there are too many */
-  #add(index: string, day: number): Subject | undefined {
+  #add(kind: SubjectKind, index: string, day: number): Subject | undefined {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       this.refresh();
       const known = this.#subjects.get(index);
       if (known !== undefined) return known;
       if (this.#subjects.size >= (this.#options.subjectsMax ?? SUBJECTS_MAX)) return undefined;
       const key = wrapKey(randomBytes(KEY_BYTES), useOf(index), this.#masters[0]);
-      this.#file.append(lineOf({ index, key, since: day, seen: day, held: undefined }));
+      this.#file.append(lineOf({ kind, index, key, since: day, seen: day, held: undefined }));
     }
     this.refresh();
     return this.#subjects.get(index);
@@ -285,7 +314,7 @@ export class SubjectKeys {
 
   #locked<T>(change: () => T): T {
     const unlock = lockFolder(this.#options.folder);
-    if (unlock === undefined) throw new Error('another process is changing the keys; try again');
+    if (unlock === undefined) throw new KeysBusyError('another process is changing the keys; try again');
     try {
       this.refresh();
       return change();
@@ -298,6 +327,23 @@ export class SubjectKeys {
     this.#file.replace(Array.from(this.#subjects.values(), lineOf));
     this.refresh();
   }
+}
+
+/**
+ * Checks that the master keys are those of a folder of keys, if there is one.
+ * @throws {Error} when they are not, or it cannot be read
+ */
+export function opensKeys(folder: string, masters: MasterKeys): void {
+  const path = join(folder, INDEX_FILE);
+  if (existsSync(path)) openIndexKey(path, masters);
+}
+
+function openIndexKey(path: string, masters: MasterKeys): Buffer {
+  const wrapped = readFileSync(path, 'utf8').trim();
+  const key = unwrapKey(wrapped, INDEX_USE, masters);
+  if (key !== undefined) return key;
+  const own = masters.map(({ id }) => id).join(', ');
+  throw new Error(`${path} is wrapped by the master key ${wrapped.split('.')[0]}; the file has ${own}`);
 }
 
 const useOf = (index: string): string => `subject ${index}`;

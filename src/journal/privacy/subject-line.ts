@@ -3,8 +3,12 @@
 const DAY_MS = 86_400_000;
 const DAY_LENGTH = 10;
 
+export const SUBJECT_KINDS = ['user', 'address'] as const;
+export type SubjectKind = (typeof SUBJECT_KINDS)[number];
+
 /** A subject, as the lines about it say. */
 export interface Subject {
+  readonly kind: SubjectKind;
   /** Keyed hash that finds the subject. */
   readonly index: string;
   /** Its key, wrapped by a master key. */
@@ -19,6 +23,7 @@ export interface Subject {
 /** `seen` and `held` also stand alone, about a subject of an earlier line; `held: null` ends a hold. */
 interface Line {
   readonly index?: unknown;
+  readonly kind?: unknown;
   readonly key?: unknown;
   readonly since?: unknown;
   readonly seen?: unknown;
@@ -30,8 +35,8 @@ export const dayOf = (unixMs: number): number => Math.floor(unixMs / DAY_MS);
 /** `2026-11-30` */
 export const dayText = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, DAY_LENGTH);
 
-export function lineOf({ index, key, since, seen, held }: Subject): string {
-  return JSON.stringify({ index, key, since: dayText(since), seen: dayText(seen), held });
+export function lineOf({ index, kind, key, since, seen, held }: Subject): string {
+  return JSON.stringify({ index, kind, key, since: dayText(since), seen: dayText(seen), held });
 }
 
 export const seenLine = (index: string, day: number): string => JSON.stringify({ index, seen: dayText(day) });
@@ -54,8 +59,9 @@ export function takeLine(subjects: Map<string, Subject>, text: string): boolean 
     const since = dayIn(line.since);
     // About a subject that was erased since.
     if (key === undefined) return seen !== undefined || held !== undefined;
-    if (typeof key !== 'string' || since === undefined || seen === undefined) return false;
-    subjects.set(index, { index, key, since, seen, held: typeof held === 'string' ? held : undefined });
+    const kind = SUBJECT_KINDS.find(one => one === line.kind);
+    if (typeof key !== 'string' || kind === undefined || since === undefined || seen === undefined) return false;
+    subjects.set(index, { kind, index, key, since, seen, held: typeof held === 'string' ? held : undefined });
     return true;
   }
   const nowHeld = held === undefined ? known.held : typeof held === 'string' ? held : undefined;

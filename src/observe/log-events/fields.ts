@@ -87,3 +87,13 @@ export const FIELDS = {
   where: 'the key of the entry in its store',
   worker: 'number of the gateway thread',
 } as const;
+
+/**
+ * Fields that name a user or an address. With a journal, lines have its pseudonyms instead; the topics and subjects of a user's
+ * orders are found in all other fields (private-text.ts).
+ */
+export const NAMING_FIELDS: Readonly<Record<string, 'user' | 'address'>> = {
+  user: 'user',
+  author: 'user',
+  address: 'address',
+};

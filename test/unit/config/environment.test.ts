@@ -388,6 +388,7 @@ describe('R70 the journal', () => {
       fsync: 'second',
       fail: 'open',
       retentionMs: 1826 * 86_400_000,
+      eraseAfterMs: 1826 * 86_400_000,
       segmentBytesMax: 64 * 1024 ** 2,
       checkpointStream: undefined,
     });
@@ -400,6 +401,7 @@ describe('R70 the journal', () => {
       JOURNAL_FSYNC: 'block',
       JOURNAL_FAIL: 'closed',
       JOURNAL_RETENTION: '30d',
+      JOURNAL_ERASE_AFTER: '0',
       JOURNAL_SEGMENT_BYTES: '1MiB',
       JOURNAL_CHECKPOINTS: 'jetstream',
       NATS_URL: 'nats://a',
@@ -409,10 +411,19 @@ describe('R70 the journal', () => {
       fsync: 'block',
       fail: 'closed',
       retentionMs: 30 * 86_400_000,
+      eraseAfterMs: 0,
       segmentBytesMax: 1024 ** 2,
       checkpointStream: 'MILLRACE_CHECKPOINTS',
     });
     expect(readConfig({ ...env, JOURNAL_CHECKPOINT_STREAM: 'C' }).journal?.checkpointStream).toBe('C');
+  });
+
+  it('R71 names users and addresses in logs by its pseudonyms, and refuses a setting that contradicts it', () => {
+    expect(readConfig({}).logUsers).toBe('pseudonym');
+    expect(readConfig(key).logUsers).toBe('journal');
+    expect(refusal({ ...key, LOG_USERS: 'name' })).toMatch(/^LOG_USERS=name: contradicts JOURNAL_DIR/);
+    expect(refusal({ ...key, JOURNAL_RETENTION: '30d', JOURNAL_ERASE_AFTER: '31d' })).toContain('JOURNAL_ERASE_AFTER');
+    expect(readConfig({ ...key, JOURNAL_RETENTION: '30d', JOURNAL_ERASE_AFTER: '30d' }).journal).toBeDefined();
   });
 
   it('R70 needs a master key, and says how to make one', () => {
@@ -430,6 +441,7 @@ describe('R70 the journal', () => {
     ['JOURNAL_FSYNC', 'off'],
     ['JOURNAL_FAIL', 'closed'],
     ['JOURNAL_RETENTION', '1d'],
+    ['JOURNAL_ERASE_AFTER', '0'],
     ['JOURNAL_SEGMENT_BYTES', '1MiB'],
     ['JOURNAL_CHECKPOINTS', 'stdout'],
   ])('R70 stops the start where %s has no journal to act on', (name, value) => {

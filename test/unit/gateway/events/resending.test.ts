@@ -141,7 +141,8 @@ describe('J4 R40a what clients that do not read missed', () => {
     begin(who, 1);
     const message = new Uint8Array(MIB / 4);
     let queued = 0;
-    while (resending.queue(who.subscription, who.recovery, { bytes: message, seq: ++queued, tag: 1 })) if (queued > 100) break;
+    while (resending.queue(who.subscription, who.recovery, { bytes: message, seq: ++queued, tag: 1 }))
+      if (queued > 100) break;
     expect(queued * message.length).toBeLessThanOrEqual(QUEUE_BYTES_MAX + message.length);
     resending.end(who.subscription, who.recovery);
     expect(who.recovery.queued).toEqual([]);

@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { withFiles } from '../../config/settings-files.js';
+import { KEY_BYTES, parseMasterKeys } from '../../journal/privacy/key-wrap.js';
+import { replaceSecretFile } from '../../journal/privacy/shared-lines.js';
+import { CommandFailure, reasonOf } from '../failure.js';
+import { note, say } from '../output.js';
+import { OwnKeys } from './own-keys.js';
+
+const EXAMPLES = `
+The master key wraps the keys of all pseudonyms. Without it, nothing that the journal recorded can be attributed again, and the gateway
+does not start: keep a copy elsewhere. To rotate it: add a new one with new, run rotate on every node that uses the file, then remove
+the older lines from the file. All of it works while the gateway runs.
+
+Examples:
+  $ millrace journal keys new master.key
+  $ millrace journal keys rotate
+  $ millrace journal keys list`;
+
+/** `millrace journal keys`: the master key. */
+export function keysCommand(): Command {
+  return new Command('keys')
+    .description('make, rotate and list the master keys of pseudonyms')
+    .addCommand(newCommand())
+    .addCommand(rotateCommand())
+    .addCommand(listCommand())
+    .addHelpText('after', EXAMPLES);
+}
+
+function newCommand(): Command {
+  return new Command('new')
+    .description('write a new master key to a file, before the older ones if there are any')
+    .argument('[file]', 'the file, created with mode 600 (default: JOURNAL_MASTER_KEY_FILE)')
+    .action((given: string | undefined) => {
+      const file = given ?? withFiles(process.env).JOURNAL_MASTER_KEY_FILE;
+      if (file === undefined) throw new CommandFailure('name the file, or set JOURNAL_MASTER_KEY_FILE');
+      const older = existsSync(file) ? contentOf(file) : '';
+      const text = `${randomBytes(KEY_BYTES).toString('hex')}\n${older}`;
+      try {
+        replaceSecretFile(file, text);
+      } catch (cause) {
+        throw new CommandFailure(`${file}: cannot be written (${reasonOf(cause)})`, { cause });
+      }
+      say(`${parseMasterKeys(text)[0].id} is in ${file}`);
+      note(
+        older === ''
+          ? 'Keep a copy elsewhere: without it, no record can be attributed again, and the gateway does not start.'
+          : 'Next: millrace journal keys rotate, on every node. Keep a copy of the file elsewhere.',
+      );
+    });
+}
+
+/** @throws {CommandFailure} when it has no master keys */
+function contentOf(file: string): string {
+  try {
+    const text = readFileSync(file, 'utf8');
+    parseMasterKeys(text);
+    return text;
+  } catch (cause) {
+    throw new CommandFailure(`${file}: is no file of master keys (${reasonOf(cause)})`, { cause });
+  }
+}
+
+function rotateCommand(): Command {
+  return new Command('rotate')
+    .description('wrap all keys with the first master key of JOURNAL_MASTER_KEY_FILE')
+    .action(async () => {
+      const own = new OwnKeys();
+      await own.change(() => own.keys.rotate());
+      const [first, ...older] = own.keys.masterIds;
+      own.record({ what: 'journal_rotate', detail: first, result: 'done' });
+      own.keys.close();
+      say(`${own.keys.size} keys are wrapped by ${first}`);
+      if (older.length > 0) {
+        note(`Once every node is rotated, remove the older lines (${older.join(', ')}) from the file and its copies.`);
+      }
+    });
+}
+
+function listCommand(): Command {
+  return new Command('list').description('list the master keys, and how many keys each one wraps').action(() => {
+    const { keys } = new OwnKeys();
+    const counts = new Map<string, number>();
+    let held = 0;
+    for (const { key, held: reason } of keys.subjects) {
+      const [id = ''] = key.split('.');
+      counts.set(id, (counts.get(id) ?? 0) + 1);
+      if (reason !== undefined) held++;
+    }
+    for (const [i, id] of keys.masterIds.entries()) {
+      say(`${id}  wraps ${counts.get(id) ?? 0} keys${i === 0 ? ' and all new ones' : ''}`);
+    }
+    say(`${keys.size} users and addresses have a key, ${held} of them held`);
+    keys.close();
+  });
+}

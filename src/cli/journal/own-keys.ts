@@ -1,0 +1,104 @@
+/** What the commands that change the keys of pseudonyms share: the keys, who orders, and the record of the order. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InvalidArgumentError, Option } from 'commander';
+import { type Config, readConfig } from '../../config/environment.js';
+import { checkSecretFileNow } from '../../config/secret-files.js';
+import { withFiles } from '../../config/settings-files.js';
+import { clientAddressOf } from '../../gateway/edge/client-address.js';
+import { KEYS_FOLDER, parseMasterKeys } from '../../journal/privacy/key-wrap.js';
+import { appendOrder, type KeyOrder } from '../../journal/privacy/order-file.js';
+import { KeysBusyError, SubjectKeys } from '../../journal/privacy/subject-keys.js';
+import type { SubjectKind } from '../../journal/privacy/subject-line.js';
+import { isUser } from '../../protocol/user-subject.js';
+import { WallClock } from '../../protocol/wall-clock.js';
+import { CommandFailure, reasonOf } from '../failure.js';
+import { userName } from '../user-name.js';
+
+const SETTINGS = [
+  'JOURNAL_DIR',
+  'JOURNAL_MASTER_KEY_FILE',
+  'JOURNAL_RETENTION',
+  'JOURNAL_ERASE_AFTER',
+  'SECRET_FILE_READERS',
+] as const;
+/** Of an address, in place of the address. */
+const PSEUDONYM = /^a_[\w-]{22}$/;
+const ATTEMPTS_MAX = 50;
+const ATTEMPT_MS = 100;
+
+/** A user or an address, as the command line names it. */
+export type Subject = readonly [kind: SubjectKind, text: string];
+
+export const userOption = (): Option =>
+  new Option('--user <id>', 'the user, as in the credential, or a pseudonym (u_…)');
+export const addressOption = (): Option =>
+  new Option('--address <address>', 'an address of a client, or a pseudonym (a_…); repeat for several').argParser(
+    (text: string, before: readonly string[] = []) => {
+      const address = PSEUDONYM.test(text) ? text : clientAddressOf(text.replace(/\/64$/, ''));
+      if (address === '') throw new InvalidArgumentError('It must be an IP address, or its pseudonym (a_…).');
+      return [...before, address];
+    },
+  );
+
+interface Named {
+  readonly user?: string;
+  readonly address?: readonly string[];
+}
+
+/** @throws {CommandFailure} when none is named, or the user cannot be one */
+export function subjectsOf({ user, address = [] }: Named): readonly Subject[] {
+  if (user === undefined && address.length === 0) throw new CommandFailure('name --user, --address or both');
+  if (user !== undefined && !isUser(user)) throw new CommandFailure('--user: no user has this name');
+  const users: readonly Subject[] = user === undefined ? [] : [['user', user]];
+  return [...users, ...address.map((one): Subject => ['address', one])];
+}
+
+type JournalConfig = NonNullable<Config['journal']>;
+
+export class OwnKeys {
+  readonly settings: JournalConfig;
+  readonly keys: SubjectKeys;
+  readonly #folder: string;
+  readonly #clock = new WallClock();
+
+  /** Opens the keys of the journal that the settings name. @throws {CommandFailure} when there are none, or they do not open */
+  constructor() {
+    const env = withFiles(process.env);
+    const config = readConfig(Object.fromEntries(SETTINGS.map(name => [name, env[name]])));
+    if (config.journal === undefined)
+      throw new CommandFailure('set JOURNAL_DIR and JOURNAL_MASTER_KEY_FILE, as for the gateway');
+    const { folder, masterKeyFile } = config.journal;
+    this.settings = config.journal;
+    this.#folder = join(folder, KEYS_FOLDER);
+    const masters = () => {
+      checkSecretFileNow('JOURNAL_MASTER_KEY_FILE', masterKeyFile, config.secretReaders);
+      return parseMasterKeys(readFileSync(masterKeyFile, 'utf8'));
+    };
+    try {
+      this.keys = new SubjectKeys({ folder: this.#folder, masters, nowMs: () => this.#clock.nowMicros() / 1000 });
+    } catch (cause) {
+      throw new CommandFailure(`JOURNAL_MASTER_KEY_FILE=${masterKeyFile}: ${reasonOf(cause)}`, { cause });
+    }
+  }
+
+  /** Leaves a record of an order for the gateway, which writes it to the journal. */
+  record(order: Omit<KeyOrder, 't' | 'k' | 'by'>): void {
+    const by = this.keys.pseudonym('user', userName() || 'unknown');
+    this.keys.sync();
+    appendOrder(this.#folder, { t: Math.round(this.#clock.nowMicros()), k: 'admin', by, ...order });
+  }
+
+  /** Tries again while another process changes the keys. @throws {CommandFailure} when that does not end */
+  async change<T>(act: () => T): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return act();
+      } catch (cause) {
+        const isBusy = cause instanceof KeysBusyError && attempt < ATTEMPTS_MAX;
+        if (!isBusy) throw new CommandFailure(reasonOf(cause), { cause });
+      }
+      await new Promise(resolve => setTimeout(resolve, ATTEMPT_MS));
+    }
+  }
+}

@@ -46,7 +46,7 @@ function writing(): () => void {
     topicsMax: 1,
     entitlements: () => EVERYTHING,
     unknown: () => [],
-    charge: () => 0,
+    budget: { charge: () => 0, owe: () => undefined, read: () => true },
     begin: type => session.begin(type),
     end: () => session.end(),
     isActive: () => true,

@@ -2,9 +2,10 @@
 import type { Socket } from 'node:net';
 import type { Credential } from '../auth/credential.js';
 import type { Config, FixConfig } from '../config/environment.js';
+import { RESENT_MESSAGE_UNITS } from '../protocol/costs.js';
 import { defaultClass } from '../protocol/view-options.js';
 import type { FixEnd } from '../threads/fix-stats.js';
-import type { FixAccess, LoggedConnection } from './access.js';
+import type { FixAccess, LoggedConnection, WorkBudget } from './access.js';
 import { Flow } from './flow.js';
 import { MarketData } from './market/market-data.js';
 import type { FixViews } from './market/views.js';
@@ -17,7 +18,9 @@ import type { MessageWriter } from './wire/writer.js';
 
 /** How long a client may take to read what was sent before its connection is cut. */
 const LINGER_MS = 2_000;
+/** Room for what one turn sends; a larger one, made for a burst, goes to the socket instead of being kept. */
 const FIRST_BYTES = 2 * 1024;
+const KEPT_BYTES_MAX = 64 * 1024;
 
 interface ConnectionParts {
   readonly config: Pick<Config, 'limits' | 'circuit'>;
@@ -58,6 +61,8 @@ export class FixConnection implements LoggedConnection {
   readonly #parts: ConnectionParts;
   readonly #socket: Socket;
   readonly #flow: Flow;
+  /** Undefined until it is admitted. */
+  #budget: WorkBudget | undefined;
   #pending = Buffer.allocUnsafe(FIRST_BYTES);
   #pendingBytes = 0;
   /** Of these bytes. */
@@ -83,8 +88,10 @@ export class FixConnection implements LoggedConnection {
       nowMs: parts.nowMs,
       wallMicros: parts.wallMicros,
       send: bytes => this.#send(bytes),
+      received: bytes => this.#countMessage(bytes),
       logon: request => parts.onLogon(this, request),
       application: message => this.#application(message),
+      mayResend: messages => this.#budget?.charge(messages * RESENT_MESSAGE_UNITS) === 0,
       filled: () => this.market?.filled(),
       disconnect: reason => this.#disconnected(reason),
     };
@@ -125,6 +132,7 @@ export class FixConnection implements LoggedConnection {
   admit(key: string, credential: Credential, numbers: SessionNumbers): void {
     const { access, views, fix, config } = this.#parts;
     const budget = access.budgetOf(this.address, credential);
+    this.#budget = budget;
     this.key = key;
     this.credential = credential;
     this.market = new MarketData({
@@ -136,7 +144,7 @@ export class FixConnection implements LoggedConnection {
       topicsMax: config.limits.subscriptionsMax,
       entitlements: () => access.entitlementsOf(credential),
       unknown: symbols => access.unknown(symbols),
-      charge: units => budget.charge(units),
+      budget,
       begin: type => this.session.begin(type),
       end: isKept => this.session.end(isKept),
       isActive: () => this.session.isActive,
@@ -166,6 +174,7 @@ export class FixConnection implements LoggedConnection {
   /** Call every 100 ms. */
   tick(): void {
     this.session.tick();
+    this.market?.tick();
     if (this.session.isActive) this.#flow.check(this.buffered, this.#parts.nowMs());
     this.#checkQueue();
   }
@@ -178,7 +187,11 @@ export class FixConnection implements LoggedConnection {
     this.#writes.push(this.#messagesPending);
     this.#messagesWaiting += this.#messagesPending;
     // The socket keeps the bytes until the kernel has them.
-    this.#socket.write(Buffer.from(this.#pending.subarray(0, this.#pendingBytes)), this.#written);
+    const sent = this.#pending.subarray(0, this.#pendingBytes);
+    if (this.#pending.length > KEPT_BYTES_MAX) {
+      this.#pending = Buffer.allocUnsafe(FIRST_BYTES);
+      this.#socket.write(sent, this.#written);
+    } else this.#socket.write(Buffer.from(sent), this.#written);
     this.#pendingBytes = 0;
     this.#messagesPending = 0;
     this.#flow.check(this.#socket.writableLength, this.#parts.nowMs());
@@ -225,23 +238,23 @@ export class FixConnection implements LoggedConnection {
     this.receivedBytes += bytes.length;
     this.lastReceivedMs = this.#parts.nowMs();
     if (this.session.isClosed) return;
-    const { counters } = this.session;
-    const before = counters.messagesIn + counters.garbled;
     this.session.receive(bytes);
-    this.#countMessages(counters.messagesIn + counters.garbled - before);
     this.flush();
   }
 
-  #countMessages(messages: number): void {
+  #countMessage(bytes: number): void {
     const { messagesPerSecondMax } = this.#parts.config.limits;
     const nowMs = this.#parts.nowMs();
     if (nowMs - this.#secondMs >= 1000) {
       this.#secondMs = nowMs;
       this.#messagesThisSecond = 0;
     }
-    this.#messagesThisSecond += messages;
-    if (this.#messagesThisSecond <= messagesPerSecondMax || this.session.isClosed) return;
-    this.end('limited', `more than ${messagesPerSecondMax} messages in a second`, true);
+    this.#messagesThisSecond++;
+    if (this.#messagesThisSecond > messagesPerSecondMax) {
+      this.end('limited', `more than ${messagesPerSecondMax} messages in a second`, true);
+    } else if (this.#budget?.read(bytes) === false) {
+      this.end('limited', 'too many messages while the work budget is used up', true);
+    }
   }
 
   #application(message: FixMessage): undefined {
@@ -265,7 +278,8 @@ export class FixConnection implements LoggedConnection {
 
   #broken(reason: string): void {
     if (this.#isOver) return;
-    this.#endKind = 'broken';
+    // A client that closes the connection once it has read its Logout was logged out.
+    this.#endKind ??= 'broken';
     this.session.drop(reason);
   }
 

@@ -30,6 +30,7 @@ export class TestAcceptor {
   readonly applications: string[] = [];
   readonly filled: (readonly [number, number])[] = [];
   readonly logons: LogonRequest[] = [];
+  mayResend = true;
   /** How a logon is answered; undefined: not yet. */
   verdict: 'accept' | { readonly refuse: string } | { readonly drop: string } | undefined = 'accept';
 
@@ -42,6 +43,8 @@ export class TestAcceptor {
         send: bytes => {
           this.sent += readable(bytes);
         },
+        received: () => {},
+        mayResend: () => this.mayResend,
         logon: request => {
           this.logons.push(request);
           if (this.verdict === 'accept') this.session.accept(this.numbers);

@@ -1,7 +1,8 @@
 /** The market data of one session: its requests, its subscriptions, and the messages that they become. */
 import type { Entitlements } from '../../auth/credential.js';
-import { topicUnits } from '../../protocol/costs.js';
+import { leavingUnits, topicUnits } from '../../protocol/costs.js';
 import type { Tier } from '../../protocol/view-options.js';
+import type { WorkBudget } from '../access.js';
 import type { FixMessage } from '../wire/message.js';
 import { MsgType, Tag } from '../wire/tags.js';
 import type { MessageWriter } from '../wire/writer.js';
@@ -33,8 +34,7 @@ interface MarketDataOptions {
   readonly entitlements: () => Entitlements;
   /** The symbols of these that do not exist. */
   readonly unknown: (symbols: readonly string[]) => readonly string[] | Promise<readonly string[]>;
-  /** Charges work. @returns how long to wait first, ms; 0: it is charged */
-  readonly charge: (units: number) => number;
+  readonly budget: WorkBudget;
   readonly begin: (type: string) => MessageWriter;
   readonly end: (isKept: boolean) => void;
   readonly isActive: () => boolean;
@@ -48,6 +48,8 @@ export class MarketData implements MarketClient {
   isPaused = false;
   /** Numbers were filled while it was paused: what trades they were is not announced yet. */
   #wasFilled = false;
+  /** Numbers were filled, and the W after them are not requested yet. */
+  #isRefreshDue = false;
   readonly #options: MarketDataOptions;
   /** By MDReqID. */
   readonly #requests = new Map<string, Set<Subscription>>();
@@ -99,8 +101,19 @@ export class MarketData implements MarketClient {
   filled(): void {
     this.#wasFilled = this.isPaused;
     if (this.isPaused) return;
-    for (const subscription of this.subscriptions()) subscription.refresh();
+    for (const subscription of this.subscriptions()) subscription.await();
+    this.#isRefreshDue = true;
+    this.tick();
     this.#announceFilledTrades();
+  }
+
+  /** Call every 100 ms: what a client asked for again comes once its budget allows. */
+  tick(): void {
+    if (!this.#isRefreshDue || this.isPaused) return;
+    const due = [...this.subscriptions()].filter(({ isUnanswered }) => isUnanswered);
+    if (this.#options.budget.charge(due.reduce((sum, { request }) => sum + unitsOf(request, 1), 0)) > 0) return;
+    this.#isRefreshDue = false;
+    for (const subscription of due) subscription.refresh();
   }
 
   #announceFilledTrades(): void {
@@ -113,7 +126,6 @@ export class MarketData implements MarketClient {
   /** The client does not keep up: nothing is sent until `resume`. */
   pause(): void {
     this.isPaused = true;
-    for (const subscription of this.subscriptions()) subscription.paused();
   }
 
   /** @param depth messages of earlier writes that wait. @returns why the client wants to be logged out */
@@ -124,6 +136,7 @@ export class MarketData implements MarketClient {
   /** It keeps up again. @param level classes slower than it gets at its best */
   resume(level: number): void {
     this.isPaused = false;
+    this.#isRefreshDue = false;
     this.setLevel(level);
     for (const subscription of this.subscriptions()) subscription.resumed();
     if (this.#wasFilled) this.#announceFilledTrades();
@@ -147,7 +160,7 @@ export class MarketData implements MarketClient {
   recheck(): void {
     for (const subscription of [...this.subscriptions()]) {
       const { request, symbol } = subscription;
-      if (!this.#mayHave(request, symbol)) this.ended(subscription, 'not entitled any more');
+      if (!this.#mayHave(request, symbol)) this.ended(subscription, 'not entitled any more', MdReject.forbidden);
     }
   }
 
@@ -199,14 +212,14 @@ export class MarketData implements MarketClient {
     this.#options.end(true);
   }
 
-  ended(subscription: Subscription, text: string | undefined): void {
+  ended(subscription: Subscription, text: string | undefined, reason: MdReject = MdReject.limits): void {
     const { request, symbol } = subscription;
     const subscriptions = this.#requests.get(request.id);
     subscription.end();
     if (subscriptions?.delete(subscription) !== true) return;
     this.#topics -= streamsOf(request).length;
     if (subscriptions.size === 0) this.#forget(request.id);
-    if (text !== undefined) this.reject(request.id, MdReject.limits, `${symbol}: ${text}`);
+    if (text !== undefined) this.reject(request.id, reason, `${symbol}: ${text}`);
   }
 
   /** Y. */
@@ -226,9 +239,7 @@ export class MarketData implements MarketClient {
       return;
     }
     if (this.#isOverTopics(request)) return;
-    const streams = streamsOf(request);
-    const units = streams.reduce((sum, stream) => sum + topicUnits(stream, symbols.length), 0);
-    const waitMs = this.#options.charge(units);
+    const waitMs = this.#options.budget.charge(unitsOf(request, symbols.length));
     if (waitMs > 0) {
       this.reject(id, MdReject.limits, `too many requests; try again in ${waitMs} ms`);
       return;
@@ -291,10 +302,12 @@ export class MarketData implements MarketClient {
     const subscriptions = this.#requests.get(id);
     if (subscriptions === undefined) return false;
     this.#forget(id);
+    const before = this.#topics;
     for (const subscription of subscriptions) {
       this.#topics -= streamsOf(subscription.request).length;
       subscription.end();
     }
+    this.#options.budget.owe(leavingUnits(before - this.#topics));
     return true;
   }
 
@@ -320,6 +333,11 @@ export class MarketData implements MarketClient {
   *subscriptions(): Generator<Subscription> {
     for (const subscriptions of this.#requests.values()) yield* subscriptions;
   }
+}
+
+/** Serving this many symbols of a request. */
+function unitsOf(request: MarketRequest, symbols: number): number {
+  return streamsOf(request).reduce((sum, stream) => sum + topicUnits(stream, symbols), 0);
 }
 
 function shorten(names: readonly string[]): string {

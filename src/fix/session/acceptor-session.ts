@@ -89,6 +89,8 @@ export class AcceptorSession {
       if (framed === 'incomplete') return;
       if (framed === 'too_long') this.#tooLong();
       if (this.isClosed) return;
+      this.#host.received(framed === 'message' ? this.#framer.message.length : 0);
+      if (this.isClosed) return;
       const message = framed === 'message' ? FixMessage.parse(this.#framer.message) : undefined;
       if (message === undefined) this.#garbled();
       else this.#received(message);
@@ -153,7 +155,8 @@ export class AcceptorSession {
     if (this.#state === 'connected') this.#close(text);
     if (this.#state === 'closed' || (this.#state === 'leaving' && !isAtOnce)) return;
     this.#outgoing.send(MsgType.logout, [[Tag.text, text]]);
-    if (isAtOnce) this.#close(text);
+    // Before its Logon is answered, a client has nothing to log out of, and its numbers are not known.
+    if (isAtOnce || this.#state === 'verifying') this.#close(text);
     else this.#enter('leaving');
   }
 

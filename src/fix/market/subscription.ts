@@ -1,9 +1,11 @@
 /** One symbol of one request: the views that feed it, and what it sends of them. */
+import type { StreamPosition } from '../../protocol/stream-position.js';
 import { REALTIME, type Tier } from '../../protocol/view-options.js';
 import { FIX_VARIANT, laneWith, levelsOfDetail, servedLane, TRADES_PUBLIC } from '../../threads/lanes.js';
 import type { Cut } from './cut.js';
 import { type ChainPlace, Entries } from './entries.js';
 import type { MarketRequest } from './request.js';
+import { lossText, type MissingTrades, SentTrades } from './sent-trades.js';
 import { Statistics } from './statistics.js';
 import type { FixView, ViewUser } from './view.js';
 import type { FixViews } from './views.js';
@@ -59,8 +61,9 @@ export class Subscription implements ViewUser {
   #overlays = false;
   /** The last position that was sent. */
   #sentSeq = 0;
-  /** The last trade that was sent; messages after it were not, until it keeps up again. */
-  #tradesSentTo = 0;
+  readonly #sentTrades = new SentTrades();
+  /** The client knows that it is held back; it gets a W once it is not. */
+  #isStaleTold = false;
 
   constructor(request: MarketRequest, symbol: string, client: MarketClient, views: FixViews) {
     this.request = request;
@@ -78,6 +81,11 @@ export class Subscription implements ViewUser {
   /** False while a W is due. */
   get isLive(): boolean {
     return !this.#isWaiting;
+  }
+
+  /** True while a W is due that a refresh brings. */
+  get isUnanswered(): boolean {
+    return this.#isWaiting && (this.#book !== undefined || this.#statistics !== undefined);
   }
 
   /** Follows the views; what they answer is sent. */
@@ -121,16 +129,16 @@ export class Subscription implements ViewUser {
     } else this.#client.change(this, NO_ENTRIES, undefined, Resolution.ended);
   }
 
-  /** What was sent last may not have arrived: a new W says where the topic stands. */
-  refresh(resolution?: Resolution): void {
+  /** Nothing is sent before a W. */
+  await(): void {
     this.#isWaiting = true;
-    this.#resolution = resolution;
-    for (const view of [this.#book, this.#statistics]) if (view?.isLive === true) this.#views.ask(view);
   }
 
-  /** Nothing is sent from now on. */
-  paused(): void {
-    if (!this.#isHeld) this.#tradesSentTo = this.#trades?.seq ?? 0;
+  /** What was sent last may not have arrived: a new W says where the topic stands. */
+  refresh(resolution?: Resolution): void {
+    this.await();
+    this.#resolution = resolution;
+    for (const view of [this.#book, this.#statistics]) if (view?.isLive === true) this.#views.ask(view);
   }
 
   resumed(): void {
@@ -140,7 +148,6 @@ export class Subscription implements ViewUser {
   }
 
   hold(): void {
-    if (!this.#client.isPaused) this.#tradesSentTo = this.#trades?.seq ?? 0;
     this.#isHeld = true;
   }
 
@@ -154,7 +161,11 @@ export class Subscription implements ViewUser {
   }
 
   answered(view: FixView, entries: Entries | undefined, place: ChainPlace): void {
-    if (view === this.#trades || !this.#isWaiting) return;
+    if (view === this.#trades) {
+      this.#sentTrades.begin(place);
+      return;
+    }
+    if (!this.#isWaiting) return;
     if (view === this.#statistics) this.#figures.read(entries, true);
     this.#document(view, entries, place);
   }
@@ -189,14 +200,18 @@ export class Subscription implements ViewUser {
   event(_view: FixView, entries: Entries, place: ChainPlace): void {
     if (this.#isSilent) return;
     this.#client.change(this, entries, place);
+    this.#sentTrades.moveTo(place);
   }
 
-  lost(_view: FixView, from: number, to: number, reason: string): void {
+  lost(view: FixView, from: number, to: number, reason: string): void {
     if (this.#isSilent) return;
-    this.#lostTrades(from, to, reason);
+    this.#lostTrades(view, { from, to }, reason);
   }
 
+  /** A client that gets nothing is told with the W that it gets later. */
   stale(view: FixView, reason: string): void {
+    if (this.#isSilent) return;
+    this.#isStaleTold = true;
     const text = `${view.topic} is held back (${reason}); a snapshot follows once it is whole`;
     this.#client.news([this.symbol], 'STALE', text);
   }
@@ -234,7 +249,10 @@ export class Subscription implements ViewUser {
     if (!hasAll || this.#isSilent) return;
     const isEmpty = entries === undefined && this.#statistics === undefined;
     // A symbol without data: its first document comes as a whole one.
-    if (isEmpty && !this.request.isSnapshot) return;
+    if (isEmpty && !this.request.isSnapshot) {
+      if (view.staleReason !== undefined && !this.#isStaleTold) this.stale(view, view.staleReason);
+      return;
+    }
     this.#isWaiting = false;
     if (this.#overlays && this.#book !== undefined) this.#cut?.update(this.#book.book);
     const book = view === this.#book ? entries : undefined;
@@ -248,12 +266,13 @@ export class Subscription implements ViewUser {
     if (this.#statistics !== undefined) parts.push(this.#figures.whole());
     this.#client.whole(this, parts, this.#cut === undefined ? place : partOf(place), this.#resolution);
     this.#resolution = undefined;
+    this.#isStaleTold = false;
     this.#sentSeq = place.seq;
   }
 
   #statisticsChanged(news: Entries, place: ChainPlace): void {
     const changed = this.#figures.read(news, false);
-    if (changed.length === 0 || this.#isWaiting || this.#isSilent) return;
+    if (changed.size === 0 || this.#isWaiting || this.#isSilent) return;
     if (this.request.isFull) {
       this.#sendWhole(this.#cut?.whole(), this.#book === undefined ? place : this.#bookPlace);
       return;
@@ -293,13 +312,14 @@ export class Subscription implements ViewUser {
 
   #announceLostTrades(): void {
     const trades = this.#trades;
-    if (trades === undefined || trades.seq <= this.#tradesSentTo) return;
-    this.#lostTrades(this.#tradesSentTo + 1, trades.seq, 'slow consumer');
+    if (trades === undefined) return;
+    const missing = this.#sentTrades.missingUpTo(trades);
+    if (missing !== undefined) this.#lostTrades(trades, missing, 'slow consumer');
   }
 
-  #lostTrades(from: number, to: number, reason: string): void {
-    const text = `trades ${from} to ${to} of ${this.symbol} are lost (${reason})`;
-    this.#client.news([this.symbol], 'TRADES LOST', text);
+  #lostTrades(upTo: StreamPosition, missing: MissingTrades, reason: string): void {
+    this.#client.news([this.symbol], 'TRADES LOST', lossText(this.symbol, missing, reason));
+    this.#sentTrades.moveTo(upTo);
   }
 }
 

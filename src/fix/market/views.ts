@@ -76,7 +76,7 @@ export class FixViews {
     view.users.delete(user);
     if (view.users.size > 0) return;
     this.#views.delete(`${view.stream}|${view.lane}|${view.symbol}`);
-    this.#bound.delete(boundKey(view.source, view.lane));
+    this.#unbind(view);
     this.#queueOf(view).waiting.delete(view);
     this.#asked.delete(view.request);
     if (view.isWanted) this.#options.tell({ op: 'unwant', source: view.sourceName, lane: view.lane });
@@ -188,7 +188,10 @@ export class FixViews {
     if (view === undefined) return;
     this.#entries.read(ring);
     view.staleReason = announcementOf(this.#entries).reason ?? '';
-    if (isAnswer) return;
+    if (isAnswer) {
+      view.staleRequest = ring.tag;
+      return;
+    }
     for (const user of view.users) user.stale(view, view.staleReason);
   }
 
@@ -198,7 +201,10 @@ export class FixViews {
     const { seq: lastSeq, epoch: lastEpoch } = view;
     const wasBroken = view.isBroken;
     view.isBroken = false;
+    // The answer to a view that is held back says so first: what was heard before an overrun may have ended since.
+    if (view.staleRequest !== ring.tag) view.staleReason = undefined;
     if (view.source !== ring.source) {
+      this.#unbind(view);
       view.source = ring.source;
       this.#bound.set(boundKey(ring.source, view.lane), view);
     }
@@ -214,9 +220,17 @@ export class FixViews {
       if (wasBroken && hasData) user.whole(view, entries, place);
       else user.answered(view, hasData ? entries : undefined, place);
     }
-    if (isEvent && wasBroken && lastEpoch === view.epoch && ring.seq > lastSeq) {
-      for (const user of view.users) user.lost(view, lastSeq + 1, ring.seq, 'overrun');
-    }
+    if (!isEvent || !wasBroken) return;
+    const isSameEpoch = lastEpoch === view.epoch;
+    if (isSameEpoch && ring.seq <= lastSeq) return;
+    const [from, to] = isSameEpoch ? [lastSeq + 1, ring.seq] : [0, 0];
+    for (const user of view.users) user.lost(view, from, to, 'overrun');
+  }
+
+  /** Its source may have another number after a restart of the encoder, and the old number another source. */
+  #unbind(view: FixView): void {
+    const key = boundKey(view.source, view.lane);
+    if (this.#bound.get(key) === view) this.#bound.delete(key);
   }
 
   /** The tag of an answer is its request; the epoch is read then. */

@@ -107,7 +107,7 @@ class Client {
       topicsMax: 1000,
       entitlements: () => EVERYTHING,
       unknown: () => [],
-      charge: () => 0,
+      budget: { charge: () => 0, owe: () => undefined, read: () => true },
       begin: type => {
         this.#writer.begin();
         this.#writer.field(35, type);

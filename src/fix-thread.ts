@@ -15,10 +15,14 @@ const post = (message: FromWorker | FromFix) => port.postMessage(message);
 let worker: FixWorker | undefined;
 process.on('uncaughtException', cause => {
   post({ type: 'failed', message: cause.stack ?? cause.message, stats: worker?.stats });
+  worker?.handOver();
   setImmediate(() => process.exit(1));
 });
 // From the supervisor, which terminates the thread once this returns.
-process.on(ABANDON_EVENT, () => post({ type: 'abandoned', stats: worker?.stats }));
+process.on(ABANDON_EVENT, () => {
+  post({ type: 'abandoned', stats: worker?.stats });
+  worker?.handOver();
+});
 
 const access = await Access.open({
   config: data.config,

@@ -19,6 +19,7 @@ import type { WorkerThreadData } from './gateway/thread-life.js';
 import { interestTeller } from './gateway/views/interest-batch.js';
 import { monotonicMicros, WallClock } from './protocol/wall-clock.js';
 import type { FromFix, ToFix } from './threads/fix-messages.js';
+import { JournalOutlet } from './threads/journal-outlet.js';
 import { RingReader } from './threads/ring.js';
 import type { FromWorker, ToWorker } from './threads/thread-messages.js';
 import type { WorkerStats } from './threads/worker-stats.js';
@@ -45,6 +46,8 @@ export class FixWorker {
   readonly #server: FixServer;
   readonly #operators: FixOperators;
   readonly #rings: readonly RingReader[];
+  /** Undefined: there is no journal. */
+  readonly #journal: JournalOutlet | undefined;
   readonly #latency = new FixLatency();
   readonly #counters = { turns: 0, overruns: 0 };
   #departures: Departures | undefined;
@@ -73,6 +76,7 @@ export class FixWorker {
     const tell = interestTeller(changes => post({ type: 'interest', changes }));
     this.#views = new FixViews({ shards: data.rings.length, tell, nowMs });
     const clock = new WallClock();
+    this.#journal = data.journal && new JournalOutlet(data.journal, data.worker, () => clock.nowMicros());
     this.#server = new FixServer({
       config: data.config,
       fix: data.config.fix as FixConfig,
@@ -187,13 +191,22 @@ export class FixWorker {
   finish(exitCode: number): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
-    this.#log.flush();
+    this.handOver();
     // Not at once: messages posted to the main thread still have to go out.
     setImmediate(() => process.exit(exitCode));
   }
 
+  /** Hands over what is left for the log and the journal. The thread ends. */
+  handOver(): void {
+    this.#log.flush();
+    this.#journal?.close();
+  }
+
   #receiveForThread(message: ToWorker | ToFix): void {
     switch (message.type) {
+      case 'journal':
+        this.#journal?.attach(message.port);
+        break;
       case 'accept':
         this.#isAccepting = message.isAccepting;
         void this.#accept();

@@ -23,13 +23,23 @@ import {
 import { type ClientsConfig, type ClientVariables, clientProblems, clientsConfig } from './variables/clients.js';
 import { type FeedConfig, type FeedVariables, feedConfig, feedProblems } from './variables/feed.js';
 import { type FixConfig, type FixVariables, fixConfig, fixProblems } from './variables/fix.js';
+import {
+  type ClockConfig,
+  clockConfig,
+  type JournalConfig,
+  type JournalVariables,
+  journalConfig,
+  journalProblems,
+} from './variables/journal.js';
 import { ANY_ADDRESS, type ProcessVariables, processConfig, processProblems } from './variables/process.js';
+import { type ProductsConfig, type ProductVariables, productProblems, productsConfig } from './variables/products.js';
 import { type TracingConfig, type TracingVariables, tracingConfig } from './variables/tracing.js';
 
 export { type Environment, givenText } from './given-text.js';
 export type { NatsConfig, ReplayConfig, SimulatorConfig } from './sources.js';
 export type { AuthConfig } from './variables/auth.js';
 export type { FixConfig } from './variables/fix.js';
+export type { ClockConfig, JournalConfig } from './variables/journal.js';
 
 export interface Config extends Readonly<ReturnType<typeof processConfig>>, FeedConfig, ClientsConfig {
   /** Address that clients connect to. */
@@ -42,6 +52,10 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
   readonly revocations: RevocationsConfig;
   /** Undefined: there is no FIX. */
   readonly fix: FixConfig | undefined;
+  /** Undefined: there is no journal. */
+  readonly journal: JournalConfig | undefined;
+  readonly clock: ClockConfig;
+  readonly products: ProductsConfig;
   /** Undefined: nothing is traced. */
   readonly tracing: TracingConfig | undefined;
   /** Files that settings are read from, by variable: others must not be able to read them. */
@@ -51,7 +65,14 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
 /** Where a gateway listens that lets in everybody who sees its output. */
 const LOOPBACK = '127.0.0.1';
 
-type Variables = ProcessVariables & FeedVariables & AuthVariables & ClientVariables & FixVariables & TracingVariables;
+type Variables = ProcessVariables &
+  FeedVariables &
+  AuthVariables &
+  ClientVariables &
+  FixVariables &
+  JournalVariables &
+  ProductVariables &
+  TracingVariables;
 
 /**
  * Reads the configuration from `env` (an empty value counts as unset).
@@ -79,6 +100,8 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     ...authProblems(v, feed.feed),
     ...clientProblems(v, isGiven),
     ...fixProblems(v, isGiven),
+    ...journalProblems(v, isGiven),
+    ...productProblems(v, isGiven),
   ];
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
   const auth = authConfig(v);
@@ -92,6 +115,9 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     anonymous: allowsAnonymous(v),
     revocations: revocationsConfig(v),
     fix: fixConfig(v),
+    journal: journalConfig(v),
+    clock: clockConfig(v),
+    products: productsConfig(v),
     tracing: tracingConfig(v, v.NODE_NAME),
     settingsFiles: files,
   });

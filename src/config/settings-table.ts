@@ -5,7 +5,9 @@ import { authGroups } from './variables/auth.js';
 import { clientGroups } from './variables/clients.js';
 import { feedGroups } from './variables/feed.js';
 import { fixGroups } from './variables/fix.js';
+import { journalGroups } from './variables/journal.js';
 import { processGroups } from './variables/process.js';
+import { productGroups } from './variables/products.js';
 import { tracing } from './variables/tracing.js';
 
 /** The variable that names the file of a secret. */
@@ -17,6 +19,8 @@ const DECLARED: readonly SettingGroup[] = [
   ...authGroups,
   ...clientGroups,
   ...fixGroups,
+  ...journalGroups,
+  ...productGroups,
   tracing,
 ];
 

@@ -4,6 +4,7 @@
  */
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/close-code.js';
+import type { JournalOutlet } from '../threads/journal-outlet.js';
 import type { FromWorker, RevocationRecord, ToWorker } from '../threads/thread-messages.js';
 import type { WorkerStats } from '../threads/worker-stats.js';
 import type { RoomPublishing } from './commands/room-publishing.js';
@@ -45,6 +46,7 @@ export interface MainMessagesParts {
   readonly userSlots: UserSlots;
   readonly reloading: Reloading;
   readonly operators: OperatorAnswers;
+  readonly journal: JournalOutlet | undefined;
   readonly post: (message: FromWorker) => void;
   /** Undefined until there is something to count. */
   readonly countersNow: () => WorkerStats | undefined;
@@ -53,7 +55,7 @@ export interface MainMessagesParts {
   readonly finish: (exitCode: number) => void;
 }
 
-type ThreadMessage = 'accept' | 'drain' | 'retire' | 'reload' | 'certificate' | 'close';
+type ThreadMessage = 'journal' | 'accept' | 'drain' | 'retire' | 'reload' | 'certificate' | 'close';
 
 export class MainMessages {
   /** The port it listens on, once it does. */
@@ -144,6 +146,9 @@ export class MainMessages {
   #receiveForThread(message: Extract<ToWorker, { type: ThreadMessage }>): void {
     const { server, post, finish } = this.#parts;
     switch (message.type) {
+      case 'journal':
+        this.#parts.journal?.attach(message.port);
+        break;
       case 'accept':
         void this.#accept(message.isAccepting);
         break;

@@ -4,6 +4,8 @@
  */
 import { LiveTokens } from '../auth/live-token.js';
 import type { Config } from '../config/environment.js';
+import { WallClock } from '../protocol/wall-clock.js';
+import { JournalOutlet } from '../threads/journal-outlet.js';
 import type { FromWorker, GatewayThreadData } from '../threads/thread-messages.js';
 import type { WorkerStats } from '../threads/worker-stats.js';
 import { Corking } from './edge/corking.js';
@@ -24,6 +26,8 @@ export class ThreadLife {
   readonly corking = new Corking();
   readonly log: ClientLog;
   readonly live: LiveTokens;
+  /** Undefined: there is no journal. */
+  readonly journal: JournalOutlet | undefined;
   /** Set once there is something to count. */
   stats: (() => WorkerStats) | undefined;
   #isEnding = false;
@@ -39,6 +43,8 @@ export class ThreadLife {
       post,
       nowMs: () => performance.now(),
     });
+    const clock = new WallClock();
+    this.journal = data.journal && new JournalOutlet(data.journal, data.worker, () => clock.nowMicros());
     this.proxies = new TrustedProxies(data.config.trustedProxies);
     this.apps = new Apps(data.config.tls, this.pending, this.proxies);
   }
@@ -79,5 +85,6 @@ export class ThreadLife {
     this.corking.close();
     // Closing the App has ended the connections that were left.
     this.log.flush();
+    this.journal?.close();
   }
 }

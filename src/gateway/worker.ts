@@ -227,6 +227,7 @@ function newMainMessages(
     ...orders,
     credentials,
     userSlots,
+    journal: life.journal,
     post,
     countersNow: () => life.stats?.(),
     onFault: fault,

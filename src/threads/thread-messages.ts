@@ -1,10 +1,12 @@
 /** Messages between gateway workers and the main thread, apart from market data. */
+import type { MessagePort } from 'node:worker_threads';
 import type { JSONWebKeySet } from 'jose';
 import type { ErrorCode } from '../protocol/codes.js';
 import type { Load } from '../protocol/load.js';
 import type { Tier } from '../protocol/view-options.js';
 import type { AdminAnswer, AdminQuestion } from './admin-messages.js';
 import type { ClientLine, LongWork } from './client-lines.js';
+import type { JournalStart } from './journal-records.js';
 import type { WorkerStats } from './worker-stats.js';
 
 /** Worker → main: changes of interest, in order. `source` is the source's name. */
@@ -95,6 +97,8 @@ export interface GatewayThreadData {
   readonly debts: { readonly table: SharedArrayBuffer; readonly seed: readonly [number, number] };
   /** Where the worker reports traced messages (trace-reports.ts); undefined: nothing is traced. */
   readonly traces?: SharedArrayBuffer | undefined;
+  /** Where the worker records what the journal keeps (journal-outlet.ts); undefined: there is no journal. */
+  readonly journal?: JournalStart | undefined;
   /** All revocations. The worker knows them before it listens. */
   readonly revocations: readonly RevocationRecord[];
   /** The keys at AUTH_JWKS_URL; undefined: there are none. Later ones are posted. */
@@ -176,6 +180,8 @@ export type FromWorker =
 
 export type ToWorker =
   | AdminQuestion
+  /** The journal thread was replaced: from here on, records go there. */
+  | { readonly type: 'journal'; readonly port: MessagePort }
   /** Symbols that became known. */
   | { readonly type: 'symbols'; readonly symbols: readonly string[] }
   /** Symbols that are no longer known, and the numbers of their sources, which will be reused. */

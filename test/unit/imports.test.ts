@@ -60,6 +60,7 @@ const ROOMS = [
   'src/observe',
   'src/config',
   'src/threads',
+  'src/journal/kinds.ts',
   'src/protocol/asyncapi.ts',
   'src/protocol/asyncapi',
   'src/protocol/frames.ts',

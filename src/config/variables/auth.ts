@@ -99,6 +99,15 @@ export const claims = {
         'Claims with entitlements, `stream:pattern` each; several are joined. In `entitlements`, anything else refuses the token; in other ' +
         'claims, such as `scope`, it is ignored.',
     }),
+    AUTH_CLAIM_FIRM: setting(list('claims, separated by commas', isClaimPath), 'firm', {
+      means: 'Claims with the firm of the user, for usage reports; the first one present counts.',
+    }),
+    AUTH_CLAIM_PROFESSIONAL: setting(list('claims, separated by commas', isClaimPath), 'professional', {
+      means: 'Claims that say whether the user is a professional, for usage reports; the first one present counts.',
+    }),
+    AUTH_CLAIM_USE: setting(list('claims, separated by commas', isClaimPath), 'use', {
+      means: 'Claims that say what the data is used for, `display` or `non-display`; the first one present counts.',
+    }),
     AUTH_DEFAULT_ENTITLEMENTS: setting(
       listOrNone('entitlements such as quotes:* or depth:BTC/*, separated by commas', isEntitlement),
       DEFAULT_ENTITLEMENTS.join(','),
@@ -144,6 +153,10 @@ export interface ClaimsConfig {
   readonly entitlements: readonly string[];
   /** Values of the tier's claims that mean institutional. */
   readonly institutional: readonly string[];
+  /** Firm, professional or not, and use: for usage reports. */
+  readonly firm: readonly string[];
+  readonly professional: readonly string[];
+  readonly use: readonly string[];
 }
 
 export interface AuthConfig {
@@ -187,6 +200,9 @@ export function authConfig(v: AuthVariables): AuthConfig {
       roles: v.AUTH_CLAIM_ROLES,
       entitlements: v.AUTH_CLAIM_ENTITLEMENTS,
       institutional: v.AUTH_INSTITUTIONAL_VALUES,
+      firm: v.AUTH_CLAIM_FIRM,
+      professional: v.AUTH_CLAIM_PROFESSIONAL,
+      use: v.AUTH_CLAIM_USE,
     },
     defaultEntitlements: v.AUTH_DEFAULT_ENTITLEMENTS,
     clockToleranceMs: v.AUTH_CLOCK_TOLERANCE,
@@ -272,6 +288,9 @@ function tokenSettingsWithoutKey(v: AuthVariables): string[] {
     AUTH_INSTITUTIONAL_VALUES: v.AUTH_INSTITUTIONAL_VALUES,
     AUTH_CLAIM_ROLES: v.AUTH_CLAIM_ROLES,
     AUTH_CLAIM_ENTITLEMENTS: v.AUTH_CLAIM_ENTITLEMENTS,
+    AUTH_CLAIM_FIRM: v.AUTH_CLAIM_FIRM,
+    AUTH_CLAIM_PROFESSIONAL: v.AUTH_CLAIM_PROFESSIONAL,
+    AUTH_CLAIM_USE: v.AUTH_CLAIM_USE,
   };
   const names: Readonly<Record<string, { readonly default: string | undefined }>> = {
     ...credentials.settings,

@@ -300,6 +300,9 @@ describe('R39 the tokens of identity providers', () => {
     'AUTH_CLAIM_ROLES',
     'AUTH_CLAIM_ENTITLEMENTS',
     'AUTH_INSTITUTIONAL_VALUES',
+    'AUTH_CLAIM_FIRM',
+    'AUTH_CLAIM_PROFESSIONAL',
+    'AUTH_CLAIM_USE',
   ])('I1 stop the start where %s is set and no key verifies tokens', name => {
     expect(refusal({ [name]: 'x' })).toMatch(new RegExp(`^${name}: needs AUTH_JWT_SECRET`));
     expect(refusal({ [name]: 'x', AUTH_API_KEYS_FILE: 'keys.json' })).toContain(name);
@@ -373,6 +376,93 @@ describe('J5 revocations', () => {
   });
 });
 
+describe('R70 the journal', () => {
+  const key = { JOURNAL_DIR: '/var/lib/millrace/journal', JOURNAL_MASTER_KEY_FILE: 'master.key' };
+
+  it('R70 is off unless there is a folder, and then keeps five years', () => {
+    expect(readConfig({}).journal).toBeUndefined();
+    expect(readConfig(key).journal).toEqual({
+      folder: '/var/lib/millrace/journal',
+      masterKeyFile: 'master.key',
+      signingKeyFile: undefined,
+      fsync: 'second',
+      fail: 'open',
+      retentionMs: 1826 * 86_400_000,
+      segmentBytesMax: 64 * 1024 ** 2,
+      checkpointStream: undefined,
+    });
+  });
+
+  it('R70 takes what is named', () => {
+    const env = {
+      ...key,
+      JOURNAL_SIGNING_KEY_FILE: 'sign.pem',
+      JOURNAL_FSYNC: 'block',
+      JOURNAL_FAIL: 'closed',
+      JOURNAL_RETENTION: '30d',
+      JOURNAL_SEGMENT_BYTES: '1MiB',
+      JOURNAL_CHECKPOINTS: 'jetstream',
+      NATS_URL: 'nats://a',
+    };
+    expect(readConfig(env).journal).toMatchObject({
+      signingKeyFile: 'sign.pem',
+      fsync: 'block',
+      fail: 'closed',
+      retentionMs: 30 * 86_400_000,
+      segmentBytesMax: 1024 ** 2,
+      checkpointStream: 'MILLRACE_CHECKPOINTS',
+    });
+    expect(readConfig({ ...env, JOURNAL_CHECKPOINT_STREAM: 'C' }).journal?.checkpointStream).toBe('C');
+  });
+
+  it('R70 needs a master key, and says how to make one', () => {
+    expect(refusal({ JOURNAL_DIR: 'j' })).toMatch(/^JOURNAL_DIR: needs JOURNAL_MASTER_KEY_FILE.*openssl rand -hex 32/);
+  });
+
+  it('R70 sends checkpoints to JetStream only where there is NATS, and to a named stream only there', () => {
+    expect(refusal({ ...key, JOURNAL_CHECKPOINTS: 'jetstream' })).toBe('JOURNAL_CHECKPOINTS=jetstream: needs NATS_URL');
+    expect(refusal({ ...key, JOURNAL_CHECKPOINT_STREAM: 'C' })).toContain('needs JOURNAL_CHECKPOINTS=jetstream');
+  });
+
+  it.each([
+    ['JOURNAL_MASTER_KEY_FILE', 'k'],
+    ['JOURNAL_SIGNING_KEY_FILE', 'k'],
+    ['JOURNAL_FSYNC', 'off'],
+    ['JOURNAL_FAIL', 'closed'],
+    ['JOURNAL_RETENTION', '1d'],
+    ['JOURNAL_SEGMENT_BYTES', '1MiB'],
+    ['JOURNAL_CHECKPOINTS', 'stdout'],
+  ])('R70 stops the start where %s has no journal to act on', (name, value) => {
+    expect(refusal({ [name]: value })).toBe(`${name}: needs JOURNAL_DIR`);
+  });
+
+  it('R70 has no bound for the clock unless one is named', () => {
+    expect(readConfig({}).clock).toEqual({ divergenceMsMax: undefined, alarmsWhenUnknown: false });
+    expect(readConfig({ CLOCK_DIVERGENCE_MAX: '0.1ms', CLOCK_UNKNOWN_ALARM: 'on' }).clock).toEqual({
+      divergenceMsMax: 0.1,
+      alarmsWhenUnknown: true,
+    });
+  });
+});
+
+describe('R72 products and use', () => {
+  it('R72 are off unless named', () => {
+    expect(readConfig({}).products).toEqual({ file: undefined, useMax: undefined, useMaxKeeps: 'newest' });
+    const env = { PRODUCTS_FILE: 'products.json', USE_MAX: '2', USE_MAX_KEEPS: 'oldest' };
+    expect(readConfig(env).products).toEqual({ file: 'products.json', useMax: 2, useMaxKeeps: 'oldest' });
+    expect(refusal({ USE_MAX_KEEPS: 'oldest' })).toBe('USE_MAX_KEEPS: needs USE_MAX');
+  });
+
+  it('R72 read the firm, the use and whether the user is a professional from the claims that are named', () => {
+    const env = { AUTH_JWT_SECRET: SECRET, AUTH_CLAIM_FIRM: 'org.name', AUTH_CLAIM_PROFESSIONAL: 'pro,professional' };
+    expect(readConfig(env).auth.claims).toMatchObject({
+      firm: ['org.name'],
+      professional: ['pro', 'professional'],
+      use: ['use'],
+    });
+  });
+});
+
 describe('a setting that cannot be used', () => {
   it.each([
     ['PORT', '65536'],
@@ -409,6 +499,16 @@ describe('a setting that cannot be used', () => {
     ['AUTH_TOKEN_MAX_AGE', '36501d'],
     ['REVOCATIONS_BUCKET', 'a.b'],
     ['REVOCATIONS_REQUIRED', 'yes'],
+    ['JOURNAL_FSYNC', 'always'],
+    ['JOURNAL_FAIL', 'maybe'],
+    ['JOURNAL_RETENTION', '5y'],
+    ['JOURNAL_SEGMENT_BYTES', '1KiB'],
+    ['JOURNAL_CHECKPOINTS', 'kafka'],
+    ['JOURNAL_CHECKPOINT_STREAM', 'a.b'],
+    ['CLOCK_DIVERGENCE_MAX', '0'],
+    ['CLOCK_UNKNOWN_ALARM', 'yes'],
+    ['USE_MAX', '0'],
+    ['USE_MAX_KEEPS', 'none'],
     ['WS_MAX_CONNECTIONS', '0'],
     ['WS_MAX_SUBSCRIPTIONS', '1e3'],
     ['WS_MAX_PENDING', '0'],

@@ -1,0 +1,140 @@
+/** Settings of the journal and of the clock that it relies on. */
+import { optional, setting, type ValuesOf } from '../setting.js';
+import { age, bytes, duration, file, matching, oneOf, onOff } from '../values.js';
+import type { FeedVariables } from './feed.js';
+
+const SEGMENT_BYTES_MIN = 64 * 1024;
+const SEGMENT_BYTES_MAX = 4 * 1024 ** 3;
+const DIVERGENCE_MS_MAX = 3_600_000;
+const SEE = 'ops/journal.md';
+const MAKE_MASTER_KEY = '(umask 077; openssl rand -hex 32 > master.key)';
+
+const journal = {
+  title: 'Journal',
+  about:
+    'A record, chained by hashes, of who connected, what clients asked for, and what they were sent. Off unless `JOURNAL_DIR` is set.',
+  settings: {
+    JOURNAL_DIR: optional(file, {
+      means: 'Folder of the journal, created if absent. One gateway writes to it.',
+      unset: 'no journal',
+      see: SEE,
+    }),
+    JOURNAL_MASTER_KEY_FILE: optional(file, {
+      means:
+        'File of the master key, 32 bytes in hex or base64, which wraps the keys of pseudonyms. Needed with `JOURNAL_DIR`. Further lines are older keys.',
+      see: `${SEE}#keys`,
+    }),
+    JOURNAL_SIGNING_KEY_FILE: optional(file, {
+      means: 'PEM file of the Ed25519 key that signs checkpoints, created with mode 600 if absent.',
+      unset: '`checkpoint.key.pem` in `JOURNAL_DIR`',
+      see: `${SEE}#keys`,
+    }),
+    JOURNAL_FSYNC: setting(oneOf(['block', 'second', 'off']), 'second', {
+      means:
+        'When the disk is asked to keep what was written: after each block (100 ms at most), each second, or never.',
+    }),
+    JOURNAL_FAIL: setting(oneOf(['open', 'closed']), 'open', {
+      means:
+        'What happens while the journal cannot be written or cannot keep up: `open` serves on and counts what is lost; `closed` refuses new connections with 503.',
+      see: `${SEE}#when-the-journal-fails`,
+    }),
+    JOURNAL_RETENTION: setting(age, '1826d', {
+      means: 'How long complete segments are kept; older ones are removed. The default is five years.',
+    }),
+    JOURNAL_SEGMENT_BYTES: setting(bytes(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX), '64MiB', {
+      means: 'Size at which a segment is completed and compressed; each UTC day begins a new one as well.',
+    }),
+    JOURNAL_CHECKPOINTS: setting(oneOf(['stdout', 'jetstream']), 'stdout', {
+      means:
+        'Where signed checkpoints go each minute and with each complete segment: the standard output, or the JetStream stream `JOURNAL_CHECKPOINT_STREAM`.',
+      see: `${SEE}#checkpoints`,
+    }),
+    JOURNAL_CHECKPOINT_STREAM: setting(
+      matching(/^[\w-]{1,64}$/, '1 to 64 letters, digits, _ and -'),
+      'MILLRACE_CHECKPOINTS',
+      {
+        means: 'JetStream stream of the checkpoints, created if absent.',
+      },
+    ),
+  },
+} as const;
+
+const clock = {
+  title: 'Clock',
+  about: 'How good the system clock must be. The gateway asks chrony each minute.',
+  settings: {
+    CLOCK_DIVERGENCE_MAX: optional(duration({ maxMs: DIVERGENCE_MS_MAX }), {
+      means: 'Largest error of the system clock against UTC, such as `1ms`; beyond it the gateway raises an alarm.',
+      unset: 'no alarm',
+      see: `${SEE}#the-clock`,
+    }),
+    CLOCK_UNKNOWN_ALARM: setting(onOff, 'off', {
+      means: '`on` also raises the alarm while the error of the clock is unknown, for example without chrony.',
+    }),
+  },
+} as const;
+
+export const journalGroups = [journal, clock];
+
+export type JournalVariables = ValuesOf<typeof journal.settings & typeof clock.settings>;
+
+export interface JournalConfig {
+  readonly folder: string;
+  readonly masterKeyFile: string;
+  /** Undefined: in the folder. */
+  readonly signingKeyFile: string | undefined;
+  readonly fsync: 'block' | 'second' | 'off';
+  readonly fail: 'open' | 'closed';
+  readonly retentionMs: number;
+  readonly segmentBytesMax: number;
+  /** Name of the JetStream stream; undefined: standard output. */
+  readonly checkpointStream: string | undefined;
+}
+
+export interface ClockConfig {
+  /** Undefined: no bound. */
+  readonly divergenceMsMax: number | undefined;
+  readonly alarmsWhenUnknown: boolean;
+}
+
+/** Undefined: there is no journal. */
+export function journalConfig(v: JournalVariables): JournalConfig | undefined {
+  if (v.JOURNAL_DIR === undefined || v.JOURNAL_MASTER_KEY_FILE === undefined) return undefined;
+  return {
+    folder: v.JOURNAL_DIR,
+    masterKeyFile: v.JOURNAL_MASTER_KEY_FILE,
+    signingKeyFile: v.JOURNAL_SIGNING_KEY_FILE,
+    fsync: v.JOURNAL_FSYNC,
+    fail: v.JOURNAL_FAIL,
+    retentionMs: v.JOURNAL_RETENTION,
+    segmentBytesMax: v.JOURNAL_SEGMENT_BYTES,
+    checkpointStream: v.JOURNAL_CHECKPOINTS === 'jetstream' ? v.JOURNAL_CHECKPOINT_STREAM : undefined,
+  };
+}
+
+export const clockConfig = (v: JournalVariables): ClockConfig => ({
+  divergenceMsMax: v.CLOCK_DIVERGENCE_MAX,
+  alarmsWhenUnknown: v.CLOCK_UNKNOWN_ALARM,
+});
+
+/** Conflicts between these settings. @param isGiven whether a variable is set */
+export function journalProblems(v: JournalVariables & FeedVariables, isGiven: (name: string) => boolean): string[] {
+  const wrong: string[] = [];
+  if (v.JOURNAL_DIR === undefined) {
+    // A setting without any effect is refused, because the operator relies on it.
+    for (const name of Object.keys(journal.settings)) if (isGiven(name)) wrong.push(`${name}: needs JOURNAL_DIR`);
+    return wrong;
+  }
+  if (v.JOURNAL_MASTER_KEY_FILE === undefined) {
+    wrong.push(
+      `JOURNAL_DIR: needs JOURNAL_MASTER_KEY_FILE, the key that protects pseudonyms. To make one: ${MAKE_MASTER_KEY}`,
+    );
+  }
+  if (v.JOURNAL_CHECKPOINTS === 'jetstream' && v.NATS_URL === undefined) {
+    wrong.push('JOURNAL_CHECKPOINTS=jetstream: needs NATS_URL');
+  }
+  if (v.JOURNAL_CHECKPOINTS !== 'jetstream' && isGiven('JOURNAL_CHECKPOINT_STREAM')) {
+    wrong.push('JOURNAL_CHECKPOINT_STREAM: needs JOURNAL_CHECKPOINTS=jetstream');
+  }
+  return wrong;
+}

@@ -1,0 +1,235 @@
+/**
+ * Every kind of record that a journal holds: what it means, and its members besides `t` (µs since the Unix epoch, UTC) and `k`.
+ * The document of the journal lists them from here. Users and addresses are raw while a record is on its way through memory; the
+ * journal thread writes pseudonyms.
+ */
+import { z } from 'zod';
+import { CLASSES, DEPTHS, TIERS } from '../protocol/view-options.js';
+
+/** Entitlements, symbols and product codes listed in one record at most; `more` counts the others. */
+export const LISTED_MAX = 64;
+/** Longest text of a free member, such as a reason. */
+const TEXT_MAX = 1024;
+
+const text = z.string().max(TEXT_MAX);
+const count = z.number().int().nonnegative();
+const list = z.array(text).max(LISTED_MAX);
+/** Id of a connection, as in the header `Millrace-Connection`. */
+const connection = z.string();
+/** Number of the thread that serves the connection; the FIX thread comes behind the gateway threads. */
+const thread = count;
+const seq = count;
+const epoch = z.string();
+const micros = z.number().nonnegative();
+
+/** `[prev_seq, seq]` is one message; `[prev_seq, seq, n]` is n messages, each one step behind the one before it. */
+const run = z.union([z.tuple([seq, seq]), z.tuple([seq, seq, count])]);
+
+/** A view: a topic at a class in a format. Absent members have their default. */
+const view = {
+  topic: z.string(),
+  class: z.enum([...CLASSES, 'event']),
+  format: z.enum(['json', 'msgpack', 'fix']),
+  /** Default: retail. */
+  tier: z.enum(TIERS).optional(),
+  /** Levels per side; absent where the topic has no choice of depth. */
+  depth: z.literal(DEPTHS).optional(),
+  /** The messages carry `ts_sent`. */
+  stamped: z.literal(true).optional(),
+  /** Trades with both parties. */
+  full: z.literal(true).optional(),
+  /** Delayed data. */
+  delay: z.literal('15m').optional(),
+  /** On a topic of all symbols: the symbol whose sequences these are. */
+  symbol: z.string().optional(),
+};
+
+interface Kind<Shape extends z.ZodRawShape> {
+  readonly means: string;
+  readonly schema: z.ZodObject<Shape, z.core.$strict>;
+}
+
+const kind = <Shape extends z.ZodRawShape>(means: string, shape: Shape): Kind<Shape> => ({
+  means,
+  schema: z.strictObject(shape),
+});
+
+export const KINDS = {
+  started: kind('The gateway starts.', { node: text, version: text, threads: count }),
+  stopped: kind('The gateway stops; no record of this run follows.', { node: text, version: text, threads: count }),
+  connected: kind('A connection is accepted. Without `user`, it is anonymous.', {
+    c: connection,
+    w: thread,
+    transport: z.enum(['ws', 'fix']),
+    endpoint: text,
+    format: view.format,
+    address: z.string(),
+    user: z.string().optional(),
+    tier: z.enum(TIERS),
+  }),
+  authenticated: kind('Who the client is and what it may see, at the start and after each later credential.', {
+    c: connection,
+    user: z.string().optional(),
+    tier: z.enum(TIERS),
+    by: z.enum(['token', 'api_key', 'certificate', 'none']),
+    firm: text.optional(),
+    professional: z.boolean().optional(),
+    use: text.optional(),
+    entitlements: list,
+    more: count.optional(),
+    /** µs since the Unix epoch; absent: the credential does not expire. */
+    expires_at: micros.optional(),
+  }),
+  refused: kind('A connection, a command or a topic is refused, with the code that the client gets.', {
+    c: connection.optional(),
+    what: z.enum(['connection', 'command', 'topic']),
+    status: count.optional(),
+    code: text,
+    topic: z.string().optional(),
+    product: text.optional(),
+    user: z.string().optional(),
+    address: z.string().optional(),
+  }),
+  command: kind('A client’s command. The text of a room message is never recorded.', {
+    c: connection,
+    action: text,
+    id: text.optional(),
+    stream: text.optional(),
+    symbols: list.optional(),
+    more: count.optional(),
+    class: text.optional(),
+    since: z.strictObject({ epoch, seq }).optional(),
+  }),
+  subscribed: kind('A subscription begins. `seq` is null until its position is known; a later `live` then tells it.', {
+    c: connection,
+    w: thread,
+    ...view,
+    product: list.optional(),
+    epoch,
+    seq: seq.nullable(),
+  }),
+  unsubscribed: kind('A subscription ends while the connection stays.', { c: connection, topic: z.string() }),
+  snapshot: kind('A whole document is sent to this connection alone.', { c: connection, ...view, epoch, seq }),
+  live: kind(
+    'From the first `emit` of this view by the same thread behind this position, each one reaches this connection.',
+    {
+      c: connection,
+      w: thread,
+      ...view,
+      epoch,
+      seq,
+    },
+  ),
+  paused: kind('The topic is no longer sent to this connection; `seq` is the last position handed to its socket.', {
+    c: connection,
+    topic: z.string(),
+    epoch,
+    seq,
+    reason: text,
+  }),
+  sent: kind('Market data sent to this connection alone: catch-up, replays, and what was queued for it.', {
+    c: connection,
+    ...view,
+    epoch,
+    runs: z.array(run),
+  }),
+  gap: kind('Messages from `from` to `to` are lost, to one connection or to a whole view, and the clients are told.', {
+    c: connection.optional(),
+    w: thread.optional(),
+    ...view,
+    class: view.class.optional(),
+    format: view.format.optional(),
+    epoch,
+    from: seq,
+    to: seq,
+    reason: text,
+  }),
+  stale: kind('A connection or a whole view is told that the topic is stale.', {
+    c: connection.optional(),
+    w: thread.optional(),
+    ...view,
+    class: view.class.optional(),
+    format: view.format.optional(),
+    epoch,
+    seq,
+    reason: text,
+  }),
+  resumed: kind('A client continues from the position that it names.', {
+    c: connection,
+    topic: z.string(),
+    epoch,
+    seq,
+  }),
+  lagging: kind('What the client receives is this old, by its answers to pings.', {
+    c: connection,
+    age_ms: count,
+    topics: count,
+  }),
+  fresh: kind('The client has caught up.', { c: connection }),
+  confirmed: kind('The client answered a ping: it has received everything handed to its socket before `at`.', {
+    c: connection,
+    at: micros,
+  }),
+  closed: kind(
+    'The connection ends; `buffered` bytes had not left the process. The last `emit` before it is the end of each live topic.',
+    {
+      c: connection,
+      code: count,
+      reason: text,
+      by: z.enum(['gateway', 'client']),
+      buffered: count,
+    },
+  ),
+  ended: kind(
+    'A thread died; its connections ended with it and have no `closed`. Another thread with the same number follows.',
+    {
+      w: thread,
+      reason: text,
+    },
+  ),
+  emit: kind(
+    'Messages published to a view: what each connection received that was live on it. `t` is the time of the last one.',
+    {
+      w: thread,
+      ...view,
+      epoch,
+      runs: z.array(run),
+      /** Whole documents instead of changes. */
+      whole: z.literal(true).optional(),
+    },
+  ),
+  clock: kind('How far the system clock is from UTC, as its daemon says; null where it is unknown.', {
+    source: text,
+    offset_us: z.number().nullable(),
+    error_us: z.number().nullable(),
+  }),
+  dropped: kind('Records of a thread were lost, because the journal could not take them.', {
+    w: thread,
+    records: count,
+  }),
+  alert: kind('Market surveillance found something; with its evidence.', { alert: z.looseObject({}) }),
+  admin: kind('What an operator ordered, and its result.', {
+    what: text,
+    by: text.optional(),
+    user: z.string().optional(),
+    address: z.string().optional(),
+    c: connection.optional(),
+    topic: z.string().optional(),
+    detail: text.optional(),
+    result: text,
+  }),
+} as const;
+
+export type KindName = keyof typeof KINDS;
+
+/** The members of a record besides `t` and `k`. */
+export type MembersOf<K extends KindName> = z.infer<(typeof KINDS)[K]['schema']>;
+
+/** A record as a producer hands it over: users and addresses are raw, the time is added. */
+export type NewRecord = { [K in KindName]: { readonly k: K } & Readonly<MembersOf<K>> }[KindName];
+
+/** A record as it stands in the journal. */
+export type JournalRecord = NewRecord & { readonly t: number };
+
+/** How records name a view. */
+export type ViewMembers = Pick<MembersOf<'emit'>, keyof typeof view>;

@@ -2,6 +2,7 @@
 import type { Credential } from './auth/credential.js';
 import { livesOf, RevocationList } from './auth/revocations.js';
 import type { FixAccess, FixLog, LoggedConnection, WorkBudget } from './fix/access.js';
+import { FixRecords } from './fix/records.js';
 import { SymbolLookup } from './gateway/commands/symbol-lookup.js';
 import { ConnectionLimits } from './gateway/limits/connection-limits.js';
 import { MessageRate } from './gateway/limits/message-rate.js';
@@ -9,6 +10,7 @@ import { Owners } from './gateway/limits/owner.js';
 import { spreadRetrySeconds } from './gateway/limits/retry-after.js';
 import { sharedNowMs } from './gateway/limits/shared-clock.js';
 import { WorkBudgets } from './gateway/limits/work-budgets.js';
+import type { ConnectionIds } from './gateway/model/connection-ids.js';
 import type { Access } from './gateway/sessions/access.js';
 import { Credentials } from './gateway/sessions/credentials.js';
 import type { ClientLog, LoggedClient } from './gateway/supervision/client-log.js';
@@ -17,6 +19,7 @@ import { CloseCode } from './protocol/close-code.js';
 import { CONNECT_UNITS, readUnits } from './protocol/costs.js';
 import { monotonicMicros } from './protocol/wall-clock.js';
 import type { FixEnd } from './threads/fix-stats.js';
+import type { JournalOutlet } from './threads/journal-outlet.js';
 import type { FromWorker, RevocationRecord } from './threads/thread-messages.js';
 
 /** Three parts of base64url, as no API key has them. */
@@ -48,9 +51,17 @@ export class SharedAccess implements FixAccess {
   isShedding = false;
   readonly #messageRate: MessageRate;
   readonly #owners: Owners;
+  readonly #journal: JournalOutlet | undefined;
   readonly #apiKeys: Access['authentication']['apiKeys'];
 
-  constructor(data: WorkerThreadData, access: Access, post: (message: FromWorker) => void) {
+  /** @param journal undefined: there is none */
+  constructor(
+    data: WorkerThreadData,
+    access: Access,
+    journal: JournalOutlet | undefined,
+    post: (message: FromWorker) => void,
+  ) {
+    this.#journal = journal;
     const { config } = data;
     this.symbols = new SymbolLookup(config.symbols, post);
     this.limits = new ConnectionLimits(config.limits, data);
@@ -91,6 +102,9 @@ export class SharedAccess implements FixAccess {
     if (this.isShedding && credential.tier === 'retail') {
       this.limits.refused.overload++;
       return laterText('the gateway is overloaded', spreadRetrySeconds());
+    }
+    if (this.#journal?.isRefusing === true) {
+      return laterText('the journal cannot be written', spreadRetrySeconds());
     }
     const refusal = this.limits.enter(address, credential);
     return refusal === undefined ? undefined : laterText(refusal.message, refusal.retryAfterSeconds);
@@ -148,6 +162,16 @@ export class SharedAccess implements FixAccess {
 
 function laterText(message: string, retryAfterSeconds: number | undefined): string {
   return retryAfterSeconds === undefined ? message : `${message}; log on again in ${Math.ceil(retryAfterSeconds)} s`;
+}
+
+/** @param wallMicros µs since the Unix epoch */
+export function recordsOf(
+  outlet: JournalOutlet,
+  worker: number,
+  ids: ConnectionIds,
+  wallMicros: () => number,
+): FixRecords {
+  return new FixRecords({ outlet, worker, wallMicros, connectionOf: id => ids.text(id), codes: CODES });
 }
 
 export function fixLogOf(log: ClientLog): FixLog {

@@ -47,6 +47,7 @@ function writing(): () => void {
     entitlements: () => EVERYTHING,
     unknown: () => [],
     budget: { charge: () => 0, owe: () => undefined, read: () => true },
+    journal: undefined,
     begin: type => session.begin(type),
     end: () => session.end(),
     isActive: () => true,

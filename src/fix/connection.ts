@@ -7,8 +7,10 @@ import { defaultClass } from '../protocol/view-options.js';
 import type { FixEnd } from '../threads/fix-stats.js';
 import type { FixAccess, LoggedConnection, WorkBudget } from './access.js';
 import { Flow } from './flow.js';
+import { HandedOver } from './handed-over.js';
 import { MarketData } from './market/market-data.js';
 import type { FixViews } from './market/views.js';
+import type { FixRecords } from './records.js';
 import { AcceptorSession } from './session/acceptor-session.js';
 import { LOGGED_OUT, type SessionHost, type SessionSettings } from './session/contract.js';
 import type { LogonRequest } from './session/logon.js';
@@ -28,6 +30,8 @@ interface ConnectionParts {
   readonly settings: SessionSettings;
   readonly access: FixAccess;
   readonly views: FixViews;
+  /** Undefined: nothing is recorded. */
+  readonly records: FixRecords | undefined;
   /** Shared by all sessions. */
   readonly writer: MessageWriter;
   readonly nowMs: () => number;
@@ -61,6 +65,8 @@ export class FixConnection implements LoggedConnection {
   readonly #parts: ConnectionParts;
   readonly #socket: Socket;
   readonly #flow: Flow;
+  /** Undefined: nothing is recorded. */
+  readonly #handedOver: HandedOver | undefined;
   /** Undefined until it is admitted. */
   #budget: WorkBudget | undefined;
   #pending = Buffer.allocUnsafe(FIRST_BYTES);
@@ -82,6 +88,7 @@ export class FixConnection implements LoggedConnection {
     this.address = address;
     this.#socket = socket;
     this.#parts = parts;
+    this.#handedOver = parts.records && new HandedOver();
     this.openedMs = parts.nowMs();
     this.lastReceivedMs = this.openedMs;
     const host: SessionHost = {
@@ -89,10 +96,12 @@ export class FixConnection implements LoggedConnection {
       wallMicros: parts.wallMicros,
       send: bytes => this.#send(bytes),
       received: bytes => this.#countMessage(bytes),
+      taken: message => parts.records?.received(id, message),
+      confirmed: micros => parts.records?.confirmed(id, micros),
       logon: request => parts.onLogon(this, request),
       application: message => this.#application(message),
       mayResend: messages => this.#budget?.charge(messages * RESENT_MESSAGE_UNITS) === 0,
-      filled: () => this.market?.filled(),
+      filled: begin => this.#filled(begin),
       disconnect: reason => this.#disconnected(reason),
     };
     this.session = new AcceptorSession(parts.settings, host, parts.writer);
@@ -145,6 +154,7 @@ export class FixConnection implements LoggedConnection {
       entitlements: () => access.entitlementsOf(credential),
       unknown: symbols => access.unknown(symbols),
       budget,
+      journal: this.#parts.records?.client(this.id),
       begin: type => this.session.begin(type),
       end: isKept => this.session.end(isKept),
       isActive: () => this.session.isActive,
@@ -169,12 +179,15 @@ export class FixConnection implements LoggedConnection {
     this.#endKind = kind;
     if (kind === 'slow') this.market?.overrun();
     this.session.leave(text, isAtOnce);
+    // Market data ends with the Logout, also if the client has to answer it.
+    if (!this.session.isClosed) this.market?.close(true);
   }
 
   /** Call every 100 ms. */
   tick(): void {
     this.session.tick();
     this.market?.tick();
+    this.#handedOver?.note(this.session.numbers.nextOut, this.#parts.wallMicros());
     if (this.session.isActive) this.#flow.check(this.buffered, this.#parts.nowMs());
     this.#checkQueue();
   }
@@ -262,6 +275,13 @@ export class FixConnection implements LoggedConnection {
     return undefined;
   }
 
+  /** The client asks for messages again, from this number on. */
+  #filled(begin: number): void {
+    const micros = this.#handedOver?.before(begin);
+    if (micros !== undefined) this.#parts.records?.confirmed(this.id, micros);
+    this.market?.filled();
+  }
+
   #paused(): void {
     this.market?.pause();
     if (this.market?.endsWhenSlow === true) this.end('slow', 'slow consumer: ApplQueueAction 3 was asked for', true);
@@ -285,7 +305,7 @@ export class FixConnection implements LoggedConnection {
 
   #over(reason: string): void {
     this.#isOver = true;
-    this.market?.close();
+    this.market?.close(false);
     const kind =
       this.#endKind ?? (reason === LOGGED_OUT ? 'left' : this.credential === undefined ? 'refused' : 'protocol');
     this.#parts.onEnded(this, kind, reason);

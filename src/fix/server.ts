@@ -8,6 +8,7 @@ import { FixConnection } from './connection.js';
 import { FixListener } from './listener.js';
 import type { FixViews } from './market/views.js';
 import type { NumberRequests } from './number-requests.js';
+import type { FixRecords } from './records.js';
 import type { LogonRequest } from './session/logon.js';
 import { nextReset } from './store/daily-reset.js';
 import { MessageWriter } from './wire/writer.js';
@@ -23,6 +24,8 @@ interface ServerParts {
   readonly fix: FixConfig;
   readonly access: FixAccess;
   readonly log: FixLog;
+  /** Undefined: nothing is recorded. */
+  readonly records: FixRecords | undefined;
   readonly views: FixViews;
   readonly numbers: NumberRequests;
   readonly nextId: () => number;
@@ -183,12 +186,12 @@ export class FixServer {
   }
 
   #connected(socket: Socket): void {
-    const { addressOf, nextId, fix } = this.#parts;
+    const { addressOf, nextId, fix, records } = this.#parts;
     const address = addressOf(socket.remoteAddress ?? '');
     this.ended.opened++;
     const connection = new FixConnection(nextId(), address, socket, {
       ...this.#parts,
-      settings: fix,
+      settings: { ...fix, asksForProof: records !== undefined },
       writer: this.#writer,
       onLogon: (from, request) => void this.#logon(from, request),
       onUnflushed: from => this.#unflushed.add(from),
@@ -217,7 +220,7 @@ export class FixServer {
   }
 
   async #admit(connection: FixConnection, { senderCompId }: LogonRequest, credential: Credential): Promise<void> {
-    const { access, numbers, log } = this.#parts;
+    const { access, numbers, log, records } = this.#parts;
     const identity = `${senderCompId}\n${credential.sub}`;
     if (this.#identities.has(identity)) {
       connection.drop('another session has this identity');
@@ -246,6 +249,7 @@ export class FixServer {
       connection.refuse('credential revoked');
       return;
     }
+    records?.connected(connection, credential);
     connection.admit(opened.key, credential, opened.numbers);
     if (!connection.session.isActive) return;
     this.ended.logons++;
@@ -253,7 +257,7 @@ export class FixServer {
   }
 
   #ended(connection: FixConnection, kind: FixEnd, reason: string): void {
-    const { access, numbers, log } = this.#parts;
+    const { access, numbers, log, records } = this.#parts;
     const { credential, key, session, address, identity } = connection;
     this.connections.delete(connection);
     this.#unflushed.delete(connection);
@@ -275,6 +279,8 @@ export class FixServer {
     ended.receivedBytes += connection.receivedBytes;
     ended.sentBytes += connection.sentBytes;
     ended.stalls += connection.stalls;
+    if (key !== undefined) records?.ended(connection, kind, reason);
+    else if (kind === 'refused') records?.refused(connection);
     if (kind === 'refused') log.refused(connection, reason);
     else if (credential !== undefined) log.ended(connection, kind, reason);
   }

@@ -67,6 +67,7 @@ export class TestMarket {
       end: () => this.#sent.push(readable(this.#writer.end())),
       isActive: () => true,
       depth: () => this.depth,
+      journal: undefined,
     });
   }
 

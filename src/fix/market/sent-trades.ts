@@ -12,6 +12,14 @@ export class SentTrades {
   #epoch = '';
   #seq = 0;
 
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  get seq(): number {
+    return this.#seq;
+  }
+
   /** The position that the client's trades begin behind. */
   begin(at: StreamPosition): void {
     if (this.#epoch === '') this.moveTo(at);

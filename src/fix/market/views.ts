@@ -7,6 +7,7 @@ import { FrameKind, type RingReader } from '../../threads/ring.js';
 import type { InterestChange } from '../../threads/thread-messages.js';
 import { type ChainPlace, Entries } from './entries.js';
 import { FixView, type ViewUser } from './view.js';
+import type { ViewJournal } from './view-journal.js';
 
 /** Requests in flight to one encoder; the others wait. */
 const IN_FLIGHT_MAX = 64;
@@ -23,6 +24,8 @@ interface ViewsOptions {
   readonly tell: (change: InterestChange) => void;
   /** Monotonic, ms. */
   readonly nowMs: () => number;
+  /** Undefined: nothing is recorded. */
+  readonly journal?: ViewJournal | undefined;
 }
 
 interface Queue {
@@ -158,6 +161,7 @@ export class FixViews {
     const place = this.#placeOf(view, ring, entries.checksum);
     if (isWhole) view.staleReason = undefined;
     view.keep(entries, isWhole);
+    this.#options.journal?.published(view, isWhole, entries.count, place);
     // A user that has what it wanted may leave on the way.
     for (const user of view.users) {
       if (isWhole) user.whole(view, entries, place);
@@ -170,6 +174,7 @@ export class FixViews {
     if (view === undefined || view.isBroken) return;
     this.#entries.read(ring);
     const place = this.#placeOf(view, ring, undefined);
+    this.#options.journal?.published(view, false, 1, place);
     for (const user of view.users) user.event(view, this.#entries, place);
   }
 
@@ -179,7 +184,7 @@ export class FixViews {
     this.#entries.read(ring);
     const { from, to, reason } = announcementOf(this.#entries);
     this.#placeOf(view, ring, undefined);
-    for (const user of view.users) user.lost(view, from ?? 0, to ?? 0, reason ?? '');
+    this.#lost(view, from ?? 0, to ?? 0, reason ?? '');
   }
 
   #stale(ring: RingReader): void {
@@ -192,6 +197,7 @@ export class FixViews {
       view.staleRequest = ring.tag;
       return;
     }
+    this.#options.journal?.stale(view, view.staleReason);
     for (const user of view.users) user.stale(view, view.staleReason);
   }
 
@@ -216,6 +222,7 @@ export class FixViews {
     const place = { ...this.#placeOf(view, ring, hasData ? entries.checksum : undefined), prevSeq: ring.seq };
     view.epochTag = 0;
     if (hasData) view.keep(entries, true);
+    if (wasBroken && hasData) this.#options.journal?.published(view, true, entries.count, place);
     for (const user of view.users) {
       if (wasBroken && hasData) user.whole(view, entries, place);
       else user.answered(view, hasData ? entries : undefined, place);
@@ -223,8 +230,13 @@ export class FixViews {
     if (!isEvent || !wasBroken) return;
     const isSameEpoch = lastEpoch === view.epoch;
     if (isSameEpoch && ring.seq <= lastSeq) return;
-    const [from, to] = isSameEpoch ? [lastSeq + 1, ring.seq] : [0, 0];
-    for (const user of view.users) user.lost(view, from, to, 'overrun');
+    if (isSameEpoch) this.#lost(view, lastSeq + 1, ring.seq, 'overrun');
+    else this.#lost(view, 0, 0, 'overrun');
+  }
+
+  #lost(view: FixView, from: number, to: number, reason: string): void {
+    this.#options.journal?.lost(view, from, to, reason);
+    for (const user of view.users) user.lost(view, from, to, reason);
   }
 
   /** Its source may have another number after a restart of the encoder, and the old number another source. */

@@ -42,6 +42,9 @@ export class AcceptorSession {
   #lastReceivedMs: number;
   #isTestSent = false;
   #tests = 0;
+  /** Of the last TestRequest. */
+  #testedMs = 0;
+  #testedMicros = 0;
 
   /** @param writer sessions may share one */
   constructor(settings: SessionSettings, host: SessionHost, writer = new MessageWriter()) {
@@ -211,6 +214,7 @@ export class AcceptorSession {
 
   #received(message: FixMessage): void {
     this.counters.messagesIn++;
+    if (this.isActive) this.#taken(message);
     this.#lastReceivedMs = this.#host.nowMs();
     this.#isTestSent = false;
     switch (this.#state) {
@@ -228,6 +232,12 @@ export class AcceptorSession {
       case 'active':
         this.#handler.take(message);
     }
+  }
+
+  #taken(message: FixMessage): void {
+    this.#host.taken(message);
+    if (message.type !== MsgType.heartbeat || message.text(Tag.testReqId) !== `T${this.#tests}`) return;
+    this.#host.confirmed(this.#testedMicros);
   }
 
   #first(message: FixMessage): void {
@@ -266,6 +276,13 @@ export class AcceptorSession {
     this.#handler.incoming.done(seqNum, nextExpected === undefined);
   }
 
+  #test(nowMs: number): void {
+    this.#isTestSent = true;
+    this.#testedMs = nowMs;
+    this.#testedMicros = this.#host.wallMicros();
+    this.#outgoing.send(MsgType.testRequest, [[Tag.testReqId, `T${++this.#tests}`]]);
+  }
+
   /** 4a, 6 */
   #keepAlive(nowMs: number): void {
     const silentMs = nowMs - this.#lastReceivedMs;
@@ -273,10 +290,9 @@ export class AcceptorSession {
       this.leave('no answer to TestRequest', true);
       return;
     }
-    if (silentMs >= this.#heartbeatMs * TEST_AFTER && !this.#isTestSent) {
-      this.#isTestSent = true;
-      this.#outgoing.send(MsgType.testRequest, [[Tag.testReqId, `T${++this.#tests}`]]);
-    }
+    const isSilent = silentMs >= this.#heartbeatMs * TEST_AFTER && !this.#isTestSent;
+    const isProofDue = this.#settings.asksForProof && nowMs - this.#testedMs >= this.#heartbeatMs;
+    if (isSilent || isProofDue) this.#test(nowMs);
     if (nowMs - this.#outgoing.lastSentMs >= this.#heartbeatMs) this.#outgoing.send(MsgType.heartbeat, []);
     this.#handler.incoming.askAgain(this.#heartbeatMs);
   }

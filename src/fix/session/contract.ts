@@ -12,6 +12,8 @@ export interface SessionSettings {
   readonly messageBytesMax: number;
   /** How far SendingTime may be from our time. */
   readonly sendingTimeMaxMs: number;
+  /** A TestRequest is sent at each HeartBtInt: its answer proves what the client has received. */
+  readonly asksForProof: boolean;
 }
 
 /** What a session needs from outside, and tells it. */
@@ -24,6 +26,10 @@ export interface SessionHost {
   send(bytes: Buffer): void;
   /** A message of this length has come, garbled or not. It may end the connection. */
   received(bytes: number): void;
+  /** A message that is whole came within the session. */
+  taken(message: FixMessage): void;
+  /** The client has received what was sent before this time, µs since the Unix epoch. */
+  confirmed(atMicros: number): void;
   /** A client wants to log on: answer with `accept`, `refuse` or `drop`, now or later. */
   logon(request: LogonRequest): void;
   /** A message that is not of the session, in order; returns what is wrong with it. */

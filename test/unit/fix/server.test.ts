@@ -48,6 +48,7 @@ beforeEach(async () => {
       refused: (_connection, reason) => ends.push(reason),
       ended: (_connection, _kind, reason) => ends.push(reason),
     },
+    records: undefined,
     views: new FixViews({ shards: 1, tell: () => undefined, nowMs: () => 0 }),
     numbers,
     nextId: () => ++lastId,

@@ -108,6 +108,7 @@ class Client {
       entitlements: () => EVERYTHING,
       unknown: () => [],
       budget: { charge: () => 0, owe: () => undefined, read: () => true },
+      journal: undefined,
       begin: type => {
         this.#writer.begin();
         this.#writer.field(35, type);

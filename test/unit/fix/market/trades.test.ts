@@ -26,6 +26,7 @@ const client = {
   rateClass: 0,
   level: 0,
   isPaused: false,
+  journal: undefined,
   whole: () => expect.fail('trades have no W'),
   change: () => sent.push('X'),
   news: (_symbols: readonly string[], headline: string, text: string) => sent.push(`${headline}: ${text}`),

@@ -2,7 +2,7 @@
 import type { Entitlements } from '../../auth/credential.js';
 import { productText } from '../../auth/product.js';
 import type { MarketRequest } from './request.js';
-import { streamsOf } from './subscription.js';
+import { streamsOf } from './request.js';
 
 const LATE = ', which you may have delayed; FIX serves it in real time only';
 

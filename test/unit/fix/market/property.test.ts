@@ -113,7 +113,8 @@ class Client {
       topicsMax: 1000,
       entitlements: () => EVERYTHING,
       unknown: () => [],
-      charge: () => 0,
+      budget: { charge: () => 0, owe: () => undefined, read: () => true },
+      journal: undefined,
       begin: type => {
         this.#writer.begin();
         this.#writer.field(35, type);

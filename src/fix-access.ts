@@ -1,4 +1,5 @@
 /** The FIX thread's credentials and limits: those of the WebSocket threads, with the same tables in shared memory. */
+
 import type { Credential } from './auth/credential.js';
 import { livesOf, RevocationList } from './auth/revocations.js';
 import type { FixAccess, FixLog, LoggedConnection, WorkBudget } from './fix/access.js';
@@ -54,17 +55,9 @@ export class SharedAccess implements FixAccess {
   readonly #messageRate: MessageRate;
   readonly #owners: Owners;
   readonly #post: (message: FromWorker) => void;
-  readonly #journal: JournalOutlet | undefined;
   readonly #apiKeys: Access['authentication']['apiKeys'];
 
-  /** @param journal undefined: there is none */
-  constructor(
-    data: WorkerThreadData,
-    access: Access,
-    journal: JournalOutlet | undefined,
-    post: (message: FromWorker) => void,
-  ) {
-    this.#journal = journal;
+  constructor(data: WorkerThreadData, access: Access, post: (message: FromWorker) => void) {
     const { config } = data;
     this.symbols = new SymbolLookup(config.symbols, post);
     this.limits = new ConnectionLimits(config.limits, data);
@@ -107,9 +100,6 @@ export class SharedAccess implements FixAccess {
     if (this.isShedding && credential.tier === 'retail') {
       this.limits.refused.overload++;
       return laterText('the gateway is overloaded', spreadRetrySeconds());
-    }
-    if (this.#journal?.isRefusing === true) {
-      return laterText('the journal cannot be written', spreadRetrySeconds());
     }
     const refusal = this.limits.enter(address, credential);
     if (refusal !== undefined) return laterText(refusal.message, refusal.retryAfterSeconds);

@@ -1,8 +1,8 @@
 /** Surveillance at real gateways and a real NATS server: one of them watches, and its alerts reach everybody they should. R72. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect as connectTo, type NatsConnection } from 'nats';
+import { connect as connectTo, type Msg, type NatsConnection } from 'nats';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { connectPublisher, type Publisher } from '../../src/publisher/index.js';
 import { AdminClient } from '../support/admin-client.js';
@@ -182,26 +182,56 @@ describe('surveillance that cannot watch (R72)', () => {
   });
 
   it('R72 names the right that is missing, and watches once it is given', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'millrace-surveillance-'));
-    ends.push(() => rm(folder, { recursive: true }));
-    const file = join(folder, 'nats.conf');
-    const configure = (denied: string) =>
-      writeFile(
-        file,
-        `authorization { users: [{ user: gateway, password: g, permissions: {
-          publish: ">", subscribe: { allow: [">"], deny: [${denied}] }
-        } }] }`,
-      );
-    await configure('"orders.>"');
-    const server = await startNatsServer({ args: ['-c', file] });
-    ends.push(() => server.stop());
-    const credentials = { NATS_USER: 'gateway', NATS_PASSWORD: 'g' };
-    const gateway = await gatewayAt(server.url, { ...credentials, SURVEILLANCE_LEASE: 'off' });
+    const configure = await configuration();
+    await configure('publish: ">", subscribe: { allow: [">"], deny: ["orders.>"] }');
+    const { gateway, server } = await gatewayAs(configure.file, { SURVEILLANCE_LEASE: 'off' });
     await becomes(gateway, 'unavailable');
     expect((await alertsOf(gateway)).detail).toBe('this NATS user may not subscribe orders.>');
     expect((await fetch(`${gateway.adminUrl}/readyz`)).status).toBe(200);
-    await configure('');
+    await configure('publish: ">", subscribe: ">"');
     process.kill(server.pid, 'SIGHUP');
     await becomes(gateway, 'watching');
   });
+
+  it('R72 needs no other rights than those of the document', async () => {
+    const document = await readFile(new URL('../../ops/surveillance.md', import.meta.url), 'utf8');
+    const rights = (what: string) =>
+      [...document.matchAll(new RegExp(`^\\| ${what} \\| (.*) \\|$`, 'gm'))]
+        .flatMap(([, subjects = '']) => [...subjects.matchAll(/`([^`]+)`/g)].map(([, subject]) => subject))
+        .join('", "');
+    const configure = await configuration();
+    await configure(
+      `subscribe: ["md.>", "_INBOX.>", "control.*", "${rights('subscribe')}"], publish: ["${rights('publish')}"]`,
+    );
+    const { gateway, server } = await gatewayAs(configure.file, {}, true);
+    await becomes(gateway, 'watching');
+    const compliance = await connectTo({ servers: server.url, user: 'compliance', pass: 'c' });
+    const found: string[] = [];
+    const callback = (_error: unknown, message: Msg) => void found.push(message.subject);
+    for (const subject of ['surveillance.alerts', 'analytics.alerts']) compliance.subscribe(subject, { callback });
+    await compliance.flush();
+    const trade = { symbol: 'A', trade_id: 1, price: 1, quantity: 1, buyer_id: 'mallory', seller_id: 'mallory' };
+    compliance.publish('md.trades.A', JSON.stringify(trade));
+    await until(() => found.length === 2);
+    expect(await gateway.metric('millrace_surveillance_unpublished_total')).toBe(0);
+    await compliance.close();
+  });
+
+  /** Writes a server's configuration, with these permissions of the gateway. */
+  async function configuration() {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-surveillance-'));
+    ends.push(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'nats.conf');
+    const users = (permissions: string) =>
+      `{ user: compliance, password: c }, { user: gateway, password: g, permissions: { ${permissions} } }`;
+    const write = (permissions: string) => writeFile(file, `authorization { users: [${users(permissions)}] }`);
+    return Object.assign(write, { file });
+  }
+
+  async function gatewayAs(file: string, settings: Readonly<Record<string, string>>, jetstream = false) {
+    const server = await startNatsServer({ args: ['-c', file], jetstream });
+    ends.push(() => server.stop());
+    const gateway = await gatewayAt(server.url, { NATS_USER: 'gateway', NATS_PASSWORD: 'g', ...settings });
+    return { gateway, server };
+  }
 });

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { connectPublisher, type Publisher } from '../../src/publisher/index.js';
 import { AdminClient } from '../support/admin-client.js';
 import { type Frame, TestClient } from '../support/client.js';
+import { MessageValidator, readAsyncApi } from '../support/frame-validator.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { PATIENCE_MS, until } from '../support/until.js';
@@ -96,6 +97,8 @@ describe('surveillance at two gateways (R72)', () => {
     expect(alert).toMatchObject({ detector: 'layering', symbol: 'ACME', users: ['mallory'] });
     expect(alert?.evidence).toEqual(['mallory-b', 'mallory-1', 'mallory-2', 'mallory-3', 'mallory-4']);
     expect(alert?.figures.levels).toBe(5);
+    const validator = new MessageValidator(readAsyncApi(), ['surveillance_alert']);
+    expect(validator.check(alert)).toEqual({ message: 'surveillance_alert' });
     // Once more: the same pattern of the same user is reported once.
     await layering(publisher, 'mallory');
     await layering(publisher, 'trudy');

@@ -7,15 +7,13 @@
  */
 import { type Admin, createAdmin } from './admin/create-admin.js';
 import type { MainParts } from './admin/main-stats.js';
-import { Reload } from './admin/reload.js';
+import { configAfter, Reload } from './admin/reload.js';
 import { LiveTokens } from './auth/live-token.js';
 import { ConfigError } from './config/config-error.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
 import { readerThreads } from './config/reader-threads.js';
-import { createFeed } from './feed/create-feed.js';
 import { feedOfHub } from './feed/feed-of-hub.js';
-import type { Feed } from './feed-contract/feed.js';
 import { FixSide } from './fix-side.js';
 import { type CertificateFiles, certificateFilesOf } from './gateway/supervision/certificate-files.js';
 import { KeySetPosts } from './gateway/supervision/key-set-posts.js';
@@ -27,16 +25,14 @@ import { feedSink } from './hub/feed-sink.js';
 import type { Hub } from './hub/hub.js';
 import { ServiceStatus } from './hub/service-status.js';
 import { Loads } from './hub/shards/loads.js';
+import { type LoadedParts, loadParts } from './loaded-parts.js';
 import { endInTurn, inTime } from './observe/deadline.js';
 import { DescriptorWatch } from './observe/descriptors.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { SampledNotes } from './observe/sampled-notes.js';
-import { openTracing, type Tracing } from './observe/tracing/tracing.js';
 import { Readiness } from './readiness.js';
-import { reloadedConfig } from './reloaded-config.js';
 import { ControlOrders } from './revocation/control-orders.js';
 import { RevocationKeeper } from './revocation/keeper.js';
-import { SurveillanceSide } from './surveillance-side.js';
 import { createDoorbells, createRings } from './threads/ring.js';
 
 const SAMPLE_LOG_MS = 1000;
@@ -52,14 +48,12 @@ export class Gateway {
   readonly #host: GatewayHost;
   readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
   readonly #notes: SampledNotes;
-  readonly #feed: Feed;
-  readonly #tracing: Tracing | undefined;
+  readonly #loaded: LoadedParts;
   readonly #hub: Hub;
   readonly #workers: WorkerSupervisor;
   readonly #admin: Admin;
   readonly #descriptors = new DescriptorWatch(isShort => {
-    if (isShort) this.#log.error('out of file descriptors; refusing new connections');
-    else this.#log.warn('file descriptors available again; accepting connections');
+    this.#notes.descriptors(isShort);
     this.#workers.postAll({ type: 'accept', isAccepting: !isShort });
   });
   #adminPort = 0;
@@ -70,7 +64,6 @@ export class Gateway {
   readonly #orders: ControlOrders;
   readonly #keySet: KeySetPosts;
   readonly #fix: FixSide;
-  readonly #surveillance: SurveillanceSide;
   #isDraining = false;
   #isFeedStarted = false;
   #draining: Promise<void> | undefined;
@@ -81,16 +74,16 @@ export class Gateway {
 
   /** A gateway that has not started. */
   static async create(config: Config, log: Logger, host: GatewayHost): Promise<Gateway> {
-    return new Gateway(config, log, host, await createFeed(config, log), await openTracing(config, log));
+    return new Gateway(config, log, host, await loadParts(config, log, host));
   }
 
-  private constructor(config: Config, log: Logger, host: GatewayHost, feed: Feed, tracing: Tracing | undefined) {
+  private constructor(config: Config, log: Logger, host: GatewayHost, loaded: LoadedParts) {
+    const { journal, feed, tracing } = loaded;
     this.#host = host;
     this.#config = config;
     this.#log = log;
     this.#notes = new SampledNotes(log, this.#sampler);
-    this.#feed = feed;
-    this.#tracing = tracing;
+    this.#loaded = loaded;
     this.#revocations = new RevocationKeeper({
       config,
       log,
@@ -101,11 +94,11 @@ export class Gateway {
       nodeName: config.nodeName,
       log,
       revocations: this.#revocations,
+      record: order => journal.record(order),
       onDrain: () => this.#redirectClients(),
     });
     this.#keySet = new KeySetPosts(config.auth.jwksUrl, log, () => this.#workers);
     this.#fix = new FixSide(config, log, message => this.#workers.post(config.workers, message));
-    this.#surveillance = new SurveillanceSide(config, log);
     this.#readiness = this.#newReadiness();
     const rings = createRings(config.encoders);
     const doorbells = createDoorbells(readerThreads(config));
@@ -127,9 +120,10 @@ export class Gateway {
     this.#certificate = certificateFilesOf(config, log, () => this.#workers.postAll({ type: 'certificate' }));
     this.#reload = new Reload({
       log,
+      record: order => journal.record(order),
       reread: () => host.reread(),
       take: fresh => {
-        this.#config = reloadedConfig(this.#config, fresh, log);
+        this.#config = configAfter(this.#config, fresh, log);
         return this.#config;
       },
       certificate: this.#certificate,
@@ -164,6 +158,7 @@ export class Gateway {
       areDescriptorsShort: this.#descriptors.isShort,
       areRevocationsReadable: this.#revocations.isReadable,
       areKeysMissing: this.#keySet.isMissing,
+      isJournalRefusing: this.#loaded.journal.isRefusing,
     }));
   }
 
@@ -177,7 +172,8 @@ export class Gateway {
       descriptors: this.#descriptors,
       keySet: this.#keySet,
       fix: this.#fix,
-      surveillance: this.#surveillance,
+      surveillance: this.#loaded.surveillance,
+      journal: this.#loaded.journal,
       later: () => ({ hub: this.#hub, reload: this.#reload }),
       isDrainOrdered: () => this.#isDraining && this.#draining === undefined,
       onFatal: reason => this.#host.onFatal(reason),
@@ -185,7 +181,7 @@ export class Gateway {
         common: { readiness: this.#readiness.cells, liveSecret: this.#liveSecret },
         rings,
         doorbells,
-        traces: this.#tracing?.workers,
+        traces: this.#loaded.tracing?.workers,
         revocations: () => this.#revocations.all,
       },
     });
@@ -236,12 +232,13 @@ export class Gateway {
 
   async #start(predecessor: Predecessor | undefined): Promise<void> {
     if (predecessor === undefined) this.#adminPort = await this.#admin.server.listen();
-    const { name } = this.#feed;
+    const { feed, journal, surveillance } = this.#loaded;
+    const { name } = feed;
     const sink = feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log: this.#log, name });
-    const observed = await this.#surveillance.open(sink);
-    const [outcome] = await Promise.all([this.#feed.start(observed), this.#keySet.open()]);
+    const observed = await surveillance.open(sink);
+    const [outcome] = await Promise.all([feed.start(observed), this.#keySet.open()]);
     if (!outcome.ok) throw new ConfigError(outcome.detail);
-    await Promise.all([this.#revocations.open(), this.#fix.open(predecessor !== undefined)]);
+    await Promise.all([this.#revocations.open(), this.#fix.open(predecessor !== undefined), journal.open()]);
     this.#isFeedStarted = true;
     if (this.#closing !== undefined) throw new Error('closed during the start');
     // After the feed starts: from then on this process hears of new revocations itself.
@@ -299,6 +296,7 @@ export class Gateway {
    * @throws {AggregateError} with everything that failed
    */
   async #close(): Promise<void> {
+    const { feed, journal, surveillance, tracing } = this.#loaded;
     this.#descriptors.stop();
     this.#readiness.stop();
     this.#admin.stop();
@@ -307,10 +305,12 @@ export class Gateway {
     const workers = this.#workers.close();
     const failures = await endInTurn([
       { name: 'workers', maxMs: 2_000, end: () => workers },
-      { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#feed.stop(), this.#revocations.close()]) },
+      { name: 'feed', maxMs: 1_000, end: () => Promise.all([feed.stop(), this.#revocations.close()]) },
       { name: 'hub', maxMs: 700, end: () => Promise.all([this.#hub.close(), this.#fix.close()]) },
       { name: 'admin', maxMs: 300, end: () => this.#admin.server.close() },
-      { name: 'tracing', maxMs: 400, end: () => Promise.all([this.#tracing?.close(), this.#surveillance.close()]) },
+      { name: 'surveillance', maxMs: 400, end: () => surveillance.close() },
+      { name: 'journal', maxMs: 1_000, end: () => journal.close() },
+      { name: 'tracing', maxMs: 300, end: async () => tracing?.close() },
     ]);
     // A process whose threads hold sockets cannot exit cleanly.
     await workers;
@@ -333,16 +333,17 @@ export class Gateway {
     return {
       hub: this.#hub,
       workers: this.#workers,
-      feed: this.#feed,
+      feed: this.#loaded.feed,
       status: this.#status,
       loads: this.#loads,
       descriptors: this.#descriptors,
       revocations: this.#revocations.stats,
       keySet: this.#keySet.stats,
-      surveillance: this.#surveillance.stats,
-      tracing: this.#tracing?.stats,
+      surveillance: this.#loaded.surveillance.stats,
+      tracing: this.#loaded.tracing?.stats,
       certificate: this.#certificate,
       clock: this.#host.clock(),
+      journal: this.#loaded.journal,
       logLinesLost: this.#host.logLinesLost(),
     };
   }

@@ -14,6 +14,7 @@ import { checkFiles } from '../config/secret-files.js';
 import { makesOwnKey } from '../config/variables/auth.js';
 import { misfit, thisHost } from '../gateway/native/uws-packages.js';
 import { readCertificate } from '../gateway/supervision/certificate-files.js';
+import { readThresholds } from '../surveillance/thresholds-file.js';
 import { reasonOf } from './failure.js';
 
 /** Warn about a certificate that expires within this time. */
@@ -41,6 +42,7 @@ export async function startFindings(config: Config, nowMs: number = Date.now()):
     () => checkApiKeys(auth.apiKeysFile),
     () => checkWritable('REVOCATIONS_FILE', config.revocations.file),
     () => checkFix(config),
+    () => readThresholds(config.surveillance?.thresholdsFile, 'SURVEILLANCE_THRESHOLDS'),
     ...(feed === 'replay' ? [() => checkReadable('REPLAY_FILE', replay.file)] : []),
     ...(feed === 'nats'
       ? [

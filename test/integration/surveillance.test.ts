@@ -9,6 +9,7 @@ import { AdminClient } from '../support/admin-client.js';
 import { type Frame, TestClient } from '../support/client.js';
 import { MessageValidator, readAsyncApi } from '../support/frame-validator.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
+import { JournalFolder } from '../support/journal/folder.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { PATIENCE_MS, until } from '../support/until.js';
 
@@ -159,6 +160,38 @@ describe('surveillance at two gateways (R72)', () => {
     await until(() => published.length > before);
     expect(published.slice(before).map(({ users }) => users)).toEqual([['sybil']]);
     expect(published.at(-1)?.node).not.toBe(published[0]?.node);
+  });
+});
+
+describe('surveillance of an embedded feed, with a journal (R72)', () => {
+  it('R72 puts alerts on the channel and into the journal, where a user is a pseudonym', async () => {
+    const folder = new JournalFolder();
+    const env = { ...folder.env, FEED: 'simulator', SYMBOLS: 'AAPL', ...WATCH };
+    const gateway = await startGateway(env);
+    try {
+      const token = await testToken({ sub: 'nervous-nellie' });
+      const client = await TestClient.connect(`${gateway.url}/ws?token=${token}`);
+      client.send({ action: 'subscribe', channels: ['alerts'] });
+      await client.arrived('subscribed', 1);
+      for (let n = 0; n < 8; n++) {
+        client.send({ action: 'subscribe', stream: 'orders' });
+        client.send({ action: 'unsubscribe', stream: 'orders', symbol: 'nervous-nellie' });
+      }
+      await client.arrived('alert', 1);
+      const recorded = () => folder.records().find(({ k }) => k === 'alert')?.alert as Alert | undefined;
+      await until(() => recorded() !== undefined);
+      const alert = recorded();
+      expect(alert).toMatchObject({ detector: 'client_churn', users: [expect.stringMatching(/^u_/)] });
+      expect(alert?.evidence).toContain(`orders:${alert?.users[0]}`);
+      await until(() => gateway.log().includes('surveillance alert'));
+      expect(gateway.log()).toContain(`"users":["${alert?.users[0]}"]`);
+      expect(JSON.stringify(alert)).not.toContain('nervous-nellie');
+      expect(gateway.log()).not.toContain('nervous-nellie');
+      await client.close();
+    } finally {
+      await gateway.stop();
+      folder.remove();
+    }
   });
 });
 

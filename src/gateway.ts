@@ -79,11 +79,11 @@ export class Gateway {
 
   private constructor(config: Config, log: Logger, host: GatewayHost, loaded: LoadedParts) {
     const { journal, feed, tracing } = loaded;
-    this.#loaded = loaded;
     this.#host = host;
     this.#config = config;
     this.#log = log;
     this.#notes = new SampledNotes(log, this.#sampler);
+    this.#loaded = loaded;
     this.#revocations = new RevocationKeeper({
       config,
       log,
@@ -232,20 +232,13 @@ export class Gateway {
 
   async #start(predecessor: Predecessor | undefined): Promise<void> {
     if (predecessor === undefined) this.#adminPort = await this.#admin.server.listen();
-    const { name } = this.#loaded.feed;
+    const { feed, journal, surveillance } = this.#loaded;
+    const { name } = feed;
     const sink = feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log: this.#log, name });
-    const observed = await this.#loaded.surveillance.open(sink);
-    const [outcome] = await Promise.all([
-      this.#loaded.feed.start(observed),
-      this.#keySet.open(),
-      this.#hub.delays.open(),
-    ]);
+    const observed = await surveillance.open(sink);
+    const [outcome] = await Promise.all([feed.start(observed), this.#keySet.open(), this.#hub.delays.open()]);
     if (!outcome.ok) throw new ConfigError(outcome.detail);
-    await Promise.all([
-      this.#revocations.open(),
-      this.#fix.open(predecessor !== undefined),
-      this.#loaded.journal.open(),
-    ]);
+    await Promise.all([this.#revocations.open(), this.#fix.open(predecessor !== undefined), journal.open()]);
     this.#isFeedStarted = true;
     if (this.#closing !== undefined) throw new Error('closed during the start');
     // After the feed starts: from then on this process hears of new revocations itself.
@@ -303,6 +296,7 @@ export class Gateway {
    * @throws {AggregateError} with everything that failed
    */
   async #close(): Promise<void> {
+    const { feed, journal, surveillance, tracing } = this.#loaded;
     this.#descriptors.stop();
     this.#readiness.stop();
     this.#admin.stop();
@@ -311,15 +305,12 @@ export class Gateway {
     const workers = this.#workers.close();
     const failures = await endInTurn([
       { name: 'workers', maxMs: 2_000, end: () => workers },
-      { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#loaded.feed.stop(), this.#revocations.close()]) },
+      { name: 'feed', maxMs: 1_000, end: () => Promise.all([feed.stop(), this.#revocations.close()]) },
       { name: 'hub', maxMs: 700, end: () => Promise.all([this.#hub.close(), this.#fix.close()]) },
       { name: 'admin', maxMs: 300, end: () => this.#admin.server.close() },
-      { name: 'journal', maxMs: 1_000, end: () => this.#loaded.journal.close() },
-      {
-        name: 'tracing',
-        maxMs: 400,
-        end: () => Promise.all([this.#loaded.tracing?.close(), this.#loaded.surveillance.close()]),
-      },
+      { name: 'surveillance', maxMs: 400, end: () => surveillance.close() },
+      { name: 'journal', maxMs: 1_000, end: () => journal.close() },
+      { name: 'tracing', maxMs: 300, end: async () => tracing?.close() },
     ]);
     // A process whose threads hold sockets cannot exit cleanly.
     await workers;

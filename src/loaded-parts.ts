@@ -17,10 +17,11 @@ export interface LoadedParts {
 }
 
 export async function loadParts(config: Config, log: Logger, host: GatewayHost): Promise<LoadedParts> {
+  const journal = await Journalling.create(config, log, host.clock);
   return {
     feed: await createFeed(config, log),
     tracing: await openTracing(config, log),
-    journal: await Journalling.create(config, log, host.clock),
-    surveillance: new SurveillanceSide(config, log),
+    journal,
+    surveillance: new SurveillanceSide({ config, log, journal }),
   };
 }

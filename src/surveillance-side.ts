@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { shownUser } from './admin/api.js';
 import type { Config } from './config/environment.js';
 import { type FeedMessage, type FeedSink, newFeedMessage } from './feed-contract/feed.js';
+import type { Journalling } from './journalling.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { SURVEILLANCE_THREAD } from './programs.js';
 import type { AlertRow } from './protocol/admin-rows.js';
@@ -32,9 +33,16 @@ const SAMPLE_LOG_MS = 10_000;
 
 type Handed = Extract<ToWatch, { type: 'messages' }>['messages'][number];
 
+interface SurveillanceSideParts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly journal: Pick<Journalling, 'record' | 'pseudonyms'>;
+}
+
 export class SurveillanceSide {
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #journal: SurveillanceSideParts['journal'];
   readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
   /** In JavaScript, so that the feed's messages are copied once. */
   #collected: Handed[] = [];
@@ -56,9 +64,10 @@ export class SurveillanceSide {
   #counted: WatchCounters | undefined;
   readonly #alerts: AlertRow[] = [];
 
-  constructor(config: Config, log: Logger) {
+  constructor({ config, log, journal }: SurveillanceSideParts) {
     this.#config = config;
     this.#log = log;
+    this.#journal = journal;
   }
 
   /** Undefined: there is no surveillance. */
@@ -183,14 +192,20 @@ export class SurveillanceSide {
     this.#alerts.unshift(alert);
     if (this.#alerts.length > ALERTS_MAX) this.#alerts.pop();
     if (!isOwn) return;
-    const { id, detector, symbol, users, summary } = alert;
-    const shownUsers = users.map(user => shownUser(this.#config, user));
-    this.#log.warn({ id, detector, symbol, users: shownUsers, detail: summary }, 'surveillance alert');
+    this.#journal.record({ k: 'alert', alert: { ...alert } });
+    void this.#logAlert(alert);
     if (this.#start === undefined || this.#start.nats !== undefined) return;
     const shown = channelMessage(alert, this.#start.channel);
     if (shown === undefined) return;
     const payload = new TextEncoder().encode(JSON.stringify(shown));
     this.#sink?.message({ ...newFeedMessage(), subject: CHANNEL_SUBJECT, payload });
+  }
+
+  /** With a journal, the log names users as the journal does. */
+  async #logAlert({ id, detector, symbol, users, summary }: AlertRow): Promise<void> {
+    const named = this.#journal.pseudonyms(users.map(user => ['user', user]));
+    const shown = (await named) ?? users.map(user => shownUser(this.#config, user));
+    this.#log.warn({ id, detector, symbol, users: shown, detail: summary }, 'surveillance alert');
   }
 }
 

@@ -52,11 +52,11 @@ const market =
 
 function report(): void {
   const problem = market?.problem ?? '';
-  const told = state === 'unavailable' || problem === '' ? detail : problem;
+  const blocked = market?.hasConnected === false ? 'connecting' : 'unavailable';
   post({
     type: 'watch',
-    state: state === 'watching' && problem !== '' ? 'unavailable' : state,
-    detail: told,
+    state: state === 'watching' && problem !== '' ? blocked : state,
+    detail: state === 'unavailable' || problem === '' ? detail : problem,
     counters: { ...watch.counters, unpublished: market?.unpublished ?? 0 },
   });
 }

@@ -15,6 +15,7 @@ import { makesOwnKey } from '../config/variables/auth.js';
 import { misfit, thisHost } from '../gateway/native/uws-packages.js';
 import { readCertificate } from '../gateway/supervision/certificate-files.js';
 import { KEYS_FOLDER } from '../journal/privacy/key-wrap.js';
+import { readThresholds } from '../surveillance/thresholds-file.js';
 import { reasonOf } from './failure.js';
 
 /** Warn about a certificate that expires within this time. */
@@ -44,6 +45,7 @@ export async function startFindings(config: Config, nowMs: number = Date.now()):
     () => checkWritable('REVOCATIONS_FILE', config.revocations.file),
     () => checkFix(config),
     () => checkMasterKey(config),
+    () => readThresholds(config.surveillance?.thresholdsFile, 'SURVEILLANCE_THRESHOLDS'),
     ...(feed === 'replay' ? [() => checkReadable('REPLAY_FILE', replay.file)] : []),
     ...(feed === 'nats'
       ? [

@@ -35,6 +35,8 @@ interface NatsMarketOptions {
 export class NatsMarket {
   /** Alerts that could not be published. */
   unpublished = 0;
+  /** It was connected at least once. */
+  hasConnected = false;
   readonly #options: NatsMarketOptions;
   readonly #names: NatsNames;
   readonly #subscriptions = new Map<string, Subscription>();
@@ -182,6 +184,7 @@ export class NatsMarket {
 
   #connected(): void {
     this.#isConnected = true;
+    this.hasConnected = true;
     this.#refused.clear();
     const waiting = this.#waiting;
     this.#waiting = [];

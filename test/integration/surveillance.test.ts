@@ -1,13 +1,15 @@
 /** Surveillance at real gateways and a real NATS server: one of them watches, and its alerts reach everybody they should. R72. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect as connectTo, type NatsConnection } from 'nats';
+import { connect as connectTo, type Msg, type NatsConnection } from 'nats';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { connectPublisher, type Publisher } from '../../src/publisher/index.js';
 import { AdminClient } from '../support/admin-client.js';
 import { type Frame, TestClient } from '../support/client.js';
+import { MessageValidator, readAsyncApi } from '../support/frame-validator.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
+import { JournalFolder } from '../support/journal/folder.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { PATIENCE_MS, until } from '../support/until.js';
 
@@ -96,6 +98,8 @@ describe('surveillance at two gateways (R72)', () => {
     expect(alert).toMatchObject({ detector: 'layering', symbol: 'ACME', users: ['mallory'] });
     expect(alert?.evidence).toEqual(['mallory-b', 'mallory-1', 'mallory-2', 'mallory-3', 'mallory-4']);
     expect(alert?.figures.levels).toBe(5);
+    const validator = new MessageValidator(readAsyncApi(), ['surveillance_alert']);
+    expect(validator.check(alert)).toEqual({ message: 'surveillance_alert' });
     // Once more: the same pattern of the same user is reported once.
     await layering(publisher, 'mallory');
     await layering(publisher, 'trudy');
@@ -159,6 +163,38 @@ describe('surveillance at two gateways (R72)', () => {
   });
 });
 
+describe('surveillance of an embedded feed, with a journal (R72)', () => {
+  it('R72 puts alerts on the channel and into the journal, where a user is a pseudonym', async () => {
+    const folder = new JournalFolder();
+    const env = { ...folder.env, FEED: 'simulator', SYMBOLS: 'AAPL', ...WATCH };
+    const gateway = await startGateway(env);
+    try {
+      const token = await testToken({ sub: 'nervous-nellie' });
+      const client = await TestClient.connect(`${gateway.url}/ws?token=${token}`);
+      client.send({ action: 'subscribe', channels: ['alerts'] });
+      await client.arrived('subscribed', 1);
+      for (let n = 0; n < 8; n++) {
+        client.send({ action: 'subscribe', stream: 'orders' });
+        client.send({ action: 'unsubscribe', stream: 'orders', symbol: 'nervous-nellie' });
+      }
+      await client.arrived('alert', 1);
+      const recorded = () => folder.records().find(({ k }) => k === 'alert')?.alert as Alert | undefined;
+      await until(() => recorded() !== undefined);
+      const alert = recorded();
+      expect(alert).toMatchObject({ detector: 'client_churn', users: [expect.stringMatching(/^u_/)] });
+      expect(alert?.evidence).toContain(`orders:${alert?.users[0]}`);
+      await until(() => gateway.log().includes('surveillance alert'));
+      expect(gateway.log()).toContain(`"users":["${alert?.users[0]}"]`);
+      expect(JSON.stringify(alert)).not.toContain('nervous-nellie');
+      expect(gateway.log()).not.toContain('nervous-nellie');
+      await client.close();
+    } finally {
+      await gateway.stop();
+      folder.remove();
+    }
+  });
+});
+
 describe('surveillance that cannot watch (R72)', () => {
   const ends: (() => Promise<unknown>)[] = [];
   afterEach(async () => {
@@ -182,26 +218,56 @@ describe('surveillance that cannot watch (R72)', () => {
   });
 
   it('R72 names the right that is missing, and watches once it is given', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'millrace-surveillance-'));
-    ends.push(() => rm(folder, { recursive: true }));
-    const file = join(folder, 'nats.conf');
-    const configure = (denied: string) =>
-      writeFile(
-        file,
-        `authorization { users: [{ user: gateway, password: g, permissions: {
-          publish: ">", subscribe: { allow: [">"], deny: [${denied}] }
-        } }] }`,
-      );
-    await configure('"orders.>"');
-    const server = await startNatsServer({ args: ['-c', file] });
-    ends.push(() => server.stop());
-    const credentials = { NATS_USER: 'gateway', NATS_PASSWORD: 'g' };
-    const gateway = await gatewayAt(server.url, { ...credentials, SURVEILLANCE_LEASE: 'off' });
+    const configure = await configuration();
+    await configure('publish: ">", subscribe: { allow: [">"], deny: ["orders.>"] }');
+    const { gateway, server } = await gatewayAs(configure.file, { SURVEILLANCE_LEASE: 'off' });
     await becomes(gateway, 'unavailable');
     expect((await alertsOf(gateway)).detail).toBe('this NATS user may not subscribe orders.>');
     expect((await fetch(`${gateway.adminUrl}/readyz`)).status).toBe(200);
-    await configure('');
+    await configure('publish: ">", subscribe: ">"');
     process.kill(server.pid, 'SIGHUP');
     await becomes(gateway, 'watching');
   });
+
+  it('R72 needs no other rights than those of the document', async () => {
+    const document = await readFile(new URL('../../ops/surveillance.md', import.meta.url), 'utf8');
+    const rights = (what: string) =>
+      [...document.matchAll(new RegExp(`^\\| ${what} \\| (.*) \\|$`, 'gm'))]
+        .flatMap(([, subjects = '']) => [...subjects.matchAll(/`([^`]+)`/g)].map(([, subject]) => subject))
+        .join('", "');
+    const configure = await configuration();
+    await configure(
+      `subscribe: ["md.>", "_INBOX.>", "control.*", "${rights('subscribe')}"], publish: ["${rights('publish')}"]`,
+    );
+    const { gateway, server } = await gatewayAs(configure.file, {}, true);
+    await becomes(gateway, 'watching');
+    const compliance = await connectTo({ servers: server.url, user: 'compliance', pass: 'c' });
+    const found: string[] = [];
+    const callback = (_error: unknown, message: Msg) => void found.push(message.subject);
+    for (const subject of ['surveillance.alerts', 'analytics.alerts']) compliance.subscribe(subject, { callback });
+    await compliance.flush();
+    const trade = { symbol: 'A', trade_id: 1, price: 1, quantity: 1, buyer_id: 'mallory', seller_id: 'mallory' };
+    compliance.publish('md.trades.A', JSON.stringify(trade));
+    await until(() => found.length === 2);
+    expect(await gateway.metric('millrace_surveillance_unpublished_total')).toBe(0);
+    await compliance.close();
+  });
+
+  /** Writes a server's configuration, with these permissions of the gateway. */
+  async function configuration() {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-surveillance-'));
+    ends.push(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'nats.conf');
+    const users = (permissions: string) =>
+      `{ user: compliance, password: c }, { user: gateway, password: g, permissions: { ${permissions} } }`;
+    const write = (permissions: string) => writeFile(file, `authorization { users: [${users(permissions)}] }`);
+    return Object.assign(write, { file });
+  }
+
+  async function gatewayAs(file: string, settings: Readonly<Record<string, string>>, jetstream = false) {
+    const server = await startNatsServer({ args: ['-c', file], jetstream });
+    ends.push(() => server.stop());
+    const gateway = await gatewayAt(server.url, { NATS_USER: 'gateway', NATS_PASSWORD: 'g', ...settings });
+    return { gateway, server };
+  }
 });

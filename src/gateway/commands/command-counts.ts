@@ -3,6 +3,7 @@
  * leaves. Posted to main once a second; only clients that sent a command are in it.
  */
 import type { Command, SubscribeCommand, UnsubscribeCommand } from '../../protocol/commands.js';
+import { ALL_SYMBOLS } from '../../protocol/topics.js';
 import type { ClientCounts, ClientReport } from '../../threads/surveillance-messages.js';
 import type { ConnectionIds } from '../model/connection-ids.js';
 import type { Session } from '../model/session.js';
@@ -46,8 +47,9 @@ export class CommandCounts {
       this.#begin();
     }
     counts.commands++;
-    if (command.action === 'subscribe') note(counts.subscribed, command);
-    else if (command.action === 'unsubscribe') note(counts.unsubscribed, command);
+    const { sub } = session.credential;
+    if (command.action === 'subscribe') note(counts.subscribed, command, sub);
+    else if (command.action === 'unsubscribe') note(counts.unsubscribed, command, sub);
   }
 
   #begin(): void {
@@ -70,8 +72,9 @@ export class CommandCounts {
 }
 
 /** The names as the client gives them: nobody needs to know here whether they exist. */
-function note(topics: string[], command: SubscribeCommand | UnsubscribeCommand): void {
+function note(topics: string[], command: SubscribeCommand | UnsubscribeCommand, user: string): void {
   const { stream = 'analytics', symbol, symbols, channel, channels, room, rooms } = command;
+  const before = topics.length;
   for (const name of [symbol, channel, room]) {
     if (name !== undefined && topics.length < TOPICS_MAX) topics.push(`${stream}:${name}`);
   }
@@ -79,5 +82,9 @@ function note(topics: string[], command: SubscribeCommand | UnsubscribeCommand):
     for (let i = 0; names !== undefined && i < names.length && topics.length < TOPICS_MAX; i++) {
       topics.push(`${stream}:${names[i]}`);
     }
+  }
+  // Orders are the user's own; the trades are those of all symbols.
+  if (topics.length === before && before < TOPICS_MAX) {
+    topics.push(`${stream}:${stream === 'orders' ? user : ALL_SYMBOLS}`);
   }
 }

@@ -18,8 +18,8 @@ export const LOG_EVENT_GROUPS: readonly LogEventGroup[] = [
   accessEvents,
   feedEvents,
   clientEvents,
-  surveillanceEvents,
   journalEvents,
+  surveillanceEvents,
 ];
 
 const NAMES: ReadonlyMap<string, string> = new Map(

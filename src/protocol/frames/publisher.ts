@@ -189,6 +189,34 @@ export const controlMessages = {
       gateway: 'millrace',
     },
   ),
+  surveillance_alert: define(
+    undefined,
+    z.strictObject({
+      id: z.string().describe('The same for the same pattern, whichever gateway reports it'),
+      time: z.iso.datetime().describe('When the last event of the evidence happened'),
+      node: z.string().describe('NODE_NAME of the gateway that found it'),
+      detector: z.string(),
+      symbol: name.nullable().describe('null: it is about no symbol'),
+      users: z.array(user),
+      summary: z.string(),
+      figures: z.record(z.string(), z.number()).describe('What crossed a threshold'),
+      evidence: z
+        .array(z.string())
+        .describe('Ids of orders or trades; of a client’s behaviour, its connections and topics'),
+    }),
+    'A pattern that surveillance has found, with the users it is about',
+    {
+      id: '0ffc3a2ece2e3462',
+      time: '2026-11-20T22:49:58.313Z',
+      node: 'millrace',
+      detector: 'layering',
+      symbol: 'AAPL',
+      users: ['mallory'],
+      summary: '4 sell orders on 5 levels, cancelled within 1.6 s of a fill to buy',
+      figures: { levels: 5, cancelled_share: 0.8 },
+      evidence: ['o-91', 'o-86', 'o-87', 'o-88', 'o-89'],
+    },
+  ),
   drain: define(
     undefined,
     z.looseObject({ node: z.string().min(1).describe('NODE_NAME of the gateway addressed') }),

@@ -52,6 +52,15 @@ describe('commands counted for surveillance (R72)', () => {
     expect(reports[1]?.clients).toHaveLength(1);
   });
 
+  it('R72 names what a command without names is about', () => {
+    const { made, reports } = counts();
+    const alice = session(1, 'alice');
+    made.take(alice, { action: 'subscribe', stream: 'orders' });
+    made.take(alice, { action: 'subscribe', stream: 'trades' });
+    vi.advanceTimersByTime(1_000);
+    expect(reports[0]?.clients[0]?.subscribed).toEqual(['orders:alice', 'trades:*']);
+  });
+
   it('R72 is bounded in clients and in topics', () => {
     const { made, reports } = counts();
     const symbols = Array.from({ length: 1_000 }, (_, n) => `S${n}`);

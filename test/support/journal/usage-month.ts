@@ -15,7 +15,7 @@ import { WrittenJournal } from './written.js';
 const SECOND = 1_000_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
-export const DAY = 24 * HOUR;
+const DAY = 24 * HOUR;
 const THREADS = 2;
 export const MASTER_KEY = '07'.repeat(32);
 

@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { withFiles } from '../../config/settings-files.js';
 import { parseMasterKeys } from '../../journal/privacy/key-wrap.js';
 import { SubjectKeys } from '../../journal/privacy/subject-keys.js';
+import { WallClock } from '../../protocol/wall-clock.js';
 import { CommandFailure, reasonOf } from '../failure.js';
 
 /** The folder of the keys, in that of the journal. */
@@ -52,12 +53,21 @@ export function subjectIndexes(folder: string): ReadonlyMap<string, string> | un
   const path = join(folder, KEYS);
   if (file === undefined || !existsSync(path)) return undefined;
   const keys = openKeys(path, file);
-  return new Map([...keys.indexes('user'), ...keys.indexes('address')]);
+  try {
+    return new Map([...keys.indexes('user'), ...keys.indexes('address')]);
+  } finally {
+    keys.close();
+  }
 }
 
 function openKeys(keys: string, masterKeyFile: string): SubjectKeys {
   try {
-    return new SubjectKeys(keys, parseMasterKeys(readFileSync(masterKeyFile, 'utf8')));
+    const clock = new WallClock();
+    return new SubjectKeys({
+      folder: keys,
+      masters: () => parseMasterKeys(readFileSync(masterKeyFile, 'utf8')),
+      nowMs: () => clock.nowMicros() / 1000,
+    });
   } catch (cause) {
     throw new CommandFailure(`JOURNAL_MASTER_KEY_FILE=${masterKeyFile}: ${reasonOf(cause)}`, { cause });
   }

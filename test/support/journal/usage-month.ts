@@ -222,7 +222,7 @@ class Generator {
     mkdirSync(folder, { recursive: true });
     const [first] = this.#keys.keys();
     if (first !== undefined) copyFileSync(join(this.#root, first, 'keys', 'index.key'), join(folder, 'index.key'));
-    const keys = new SubjectKeys(folder, parseMasterKeys(MASTER_KEY));
+    const keys = new SubjectKeys({ folder: folder, masters: () => parseMasterKeys(MASTER_KEY), nowMs: () => 0 });
     this.#keys.set(node, keys);
     return keys;
   }

@@ -27,7 +27,11 @@ beforeAll(async () => {
   for (const [at, folder] of nodes.entries()) {
     mkdirSync(join(folder, 'keys'), { recursive: true });
     if (at > 0) copyFileSync(join(root, 'edge-1', 'keys', 'index.key'), join(folder, 'keys', 'index.key'));
-    const keys = new SubjectKeys(join(folder, 'keys'), parseMasterKeys(MASTER));
+    const keys = new SubjectKeys({
+      folder: join(folder, 'keys'),
+      masters: () => parseMasterKeys(MASTER),
+      nowMs: () => 0,
+    });
     await write(folder, keys.pseudonym('user', 'alice'), MONDAY + at * 1800 * SECOND);
   }
 });

@@ -14,7 +14,11 @@ import { generateMonth, MASTER_KEY, type UsageMonth } from '../../../support/jou
 import { PRODUCTS } from '../../../support/journal/usage-people.js';
 
 function indexesOf(folder: string): ReadonlyMap<string, string> {
-  const keys = new SubjectKeys(join(folder, 'keys'), parseMasterKeys(MASTER_KEY));
+  const keys = new SubjectKeys({
+    folder: join(folder, 'keys'),
+    masters: () => parseMasterKeys(MASTER_KEY),
+    nowMs: () => 0,
+  });
   return new Map([...keys.indexes('user'), ...keys.indexes('address')]);
 }
 

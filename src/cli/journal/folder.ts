@@ -51,7 +51,11 @@ export function subjectIndexes(folder: string): ReadonlyMap<string, string> | un
   const path = join(folder, KEYS_FOLDER);
   if (file === undefined || !existsSync(path)) return undefined;
   const keys = openKeys(path, file);
-  return new Map([...keys.indexes('user'), ...keys.indexes('address')]);
+  try {
+    return new Map([...keys.indexes('user'), ...keys.indexes('address')]);
+  } finally {
+    keys.close();
+  }
 }
 
 function openKeys(keys: string, masterKeyFile: string): SubjectKeys {

@@ -42,7 +42,7 @@ interface Border {
 }
 
 /** What the report cannot tell, counted. */
-export interface Doubts {
+interface Doubts {
   /** Subscriptions of connections that the journal does not show from their beginning. */
   withoutConnection: number;
   /** Subscriptions to topics that belong to no product. */

@@ -10,7 +10,7 @@ interface Column<Row> {
   readonly title: string;
   readonly of: (row: Row) => string | number | Markup;
   /** How the cells look; the first column names the row. */
-  readonly look?: 'number' | 'short' | 'hash';
+  readonly look?: 'number' | 'short' | 'name' | 'hash';
 }
 
 export function usageHtml(report: UsageReport): string {
@@ -80,7 +80,7 @@ function firmSection(totals: readonly UsageTotal[]): Markup {
   const firms = [...new Set(totals.map(({ firm }) => firm ?? ''))].sort();
   const rows = firms.flatMap(name => totals.filter(({ firm }) => firm === name));
   return markup`<section><h2>By firm</h2>
-${table('Firms as credentials name them.', [{ title: 'Firm', of: ({ firm }) => firm ?? NONE }, ...productColumns()], rows)}</section>\n`;
+${table('Firms as credentials name them.', [{ title: 'Firm', of: ({ firm }) => firm ?? NONE, look: 'name' }, ...productColumns()], rows)}</section>\n`;
 }
 
 function productSection(product: ReportedProduct, { users, totals }: UsageReport): Markup {
@@ -125,9 +125,9 @@ const dataText = (data: UsageTotal['data']): string => (data === 'realtime' ? 'r
 function userColumns(time: (text: string) => string): readonly Column<UserUsage>[] {
   return [
     { title: 'User', of: ({ user }) => (user === null ? 'anonymous' : markup`<code>${user}</code>`) },
-    { title: 'Firm', of: ({ firm }) => firm ?? NONE },
+    { title: 'Firm', of: ({ firm }) => firm ?? NONE, look: 'name' },
     { title: 'Status', of: ({ professional }) => statusText(professional) },
-    { title: 'Use', of: ({ use }) => use ?? NONE },
+    { title: 'Use', of: ({ use }) => use ?? NONE, look: 'name' },
     { title: 'Data', of: ({ data }) => dataText(data), look: 'short' },
     { title: 'Entitled', of: row => (row.entitled_first_working_day ? 'yes' : 'no') },
     { title: 'First use', of: ({ first_use: at }) => (at === null ? NONE : time(at)), look: 'short' },
@@ -151,12 +151,12 @@ function statusText(professional: boolean | null): string {
 }
 
 function vendorColumns(): readonly Column<UsageTotal>[] {
-  return [{ title: 'Vendor', of: ({ vendor }) => vendor }, ...figureColumns(true)];
+  return [{ title: 'Vendor', of: ({ vendor }) => vendor, look: 'name' }, ...figureColumns(true)];
 }
 
 function productColumns(): readonly Column<UsageTotal>[] {
   const product = ({ vendor, product: code }: UsageTotal): string => (code === null ? `${vendor}, netted` : code);
-  return [{ title: 'Product', of: product }, ...figureColumns(false)];
+  return [{ title: 'Product', of: product, look: 'name' }, ...figureColumns(false)];
 }
 
 function figureColumns(withGross: boolean): readonly Column<UsageTotal>[] {

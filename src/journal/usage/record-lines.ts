@@ -15,8 +15,8 @@ const CONNECTION = Buffer.from('"c":"');
 
 type Members = Readonly<Record<string, unknown>>;
 
-/** A line of a journal; `blockClosing` and `head` are no records. */
-export type JournalLine =
+/** A line of a journal; `head` and `block` are no records. */
+type JournalLine =
   | { readonly is: 'head'; readonly members: Members }
   | { readonly is: 'block'; readonly bytes: Buffer }
   | { readonly is: 'record'; readonly kind: string; readonly micros: number; readonly bytes: Buffer }

@@ -28,6 +28,7 @@ tbody th { font-weight: 600; }
 @media screen { tbody th { position: sticky; left: 0; background: var(--ground); } }
 .sum td, .sum th { border-top: 1.5px solid var(--text); font-weight: 600; background: var(--wash); }
 code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .92em; font-weight: 400; }
+td.name, th.name { overflow-wrap: anywhere; min-width: 4.5rem; }
 .hash { overflow-wrap: anywhere; min-width: 12rem; }
 .good { color: var(--good); }
 .bad { color: var(--bad); font-weight: 600; }
@@ -46,5 +47,6 @@ code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono"
   h2, thead, .muted { break-after: avoid; }
   .sheet { break-before: page; }
   .hash { min-width: 0; }
+  td.name, th.name { min-width: 13mm; }
 }
 `;

@@ -48,7 +48,7 @@ export interface ReportedJournal {
 }
 
 /** What is in the journals, and in no row. */
-export interface NotCounted {
+interface NotCounted {
   /** Subscriptions to topics that belong to no product. */
   readonly subscriptions_without_product: number;
   /** Subscriptions of connections whose beginning is not in the journals. */

@@ -23,7 +23,7 @@ export interface ConnectionEvent extends At {
 }
 
 /** The last sign of life of a thread in a run: what is open on it then ends. */
-export interface ThreadEnd extends At {
+interface ThreadEnd extends At {
   readonly kind: 'thread_end';
   readonly thread: number;
 }

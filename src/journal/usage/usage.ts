@@ -13,7 +13,7 @@ import { type SubjectIndexes, Subjects } from './subjects.js';
 import { type Period, type Survey, surveyChain } from './survey.js';
 import { type Row, Tally } from './tally.js';
 import { totalsOf } from './totals.js';
-import { JOURNALS_MAX, refuseBeyond } from './usage-bounds.js';
+import { JOURNALS_MAX, refuseBeyond, UsageBoundError } from './usage-bounds.js';
 import { mergeEvents, usageEvents } from './usage-events.js';
 import { type CalendarMonth, monthText } from './zoned-days.js';
 
@@ -22,7 +22,7 @@ const FAULTS_LISTED = 5;
 const MICROS_PER_MS = 1000;
 const MICROS_DIGITS = 3;
 
-export interface UsageOptions {
+interface UsageOptions {
   readonly month: CalendarMonth;
   readonly products: Products;
   /** Folders of journals. */
@@ -31,7 +31,7 @@ export interface UsageOptions {
   readonly indexesOf: (folder: string) => SubjectIndexes | undefined;
 }
 
-/** What cannot be reported: no journal, no product, or the same one twice. */
+/** What cannot be reported: no journal, a damaged one, no product, or the same one twice. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -95,14 +95,24 @@ async function surveyAll(
     if (chains.length === 0) throw new UsageError(`${folder} holds no journal`);
     const indexes = indexesOf(folder);
     for (const chain of chains) {
-      const survey = await surveyChain(listSegments(chain.folder), period);
       const name = chain.prefix === '' ? folder : join(folder, chain.prefix.replace(/\/$/, ''));
+      const survey = await surveyOf(name, chain, period);
       const same = found.find(({ survey: other }) => isSameJournal(survey, other));
       if (same !== undefined) throw new UsageError(`${name} and ${same.name} hold the same journal`);
       found.push({ name, chain, survey, indexes });
     }
   }
   return found.sort((a, b) => compare([a.survey.node, a.name], [b.survey.node, b.name]));
+}
+
+async function surveyOf(name: string, { folder }: Chain, period: Period): Promise<Survey> {
+  try {
+    return await surveyChain(listSegments(folder), period);
+  } catch (cause) {
+    if (cause instanceof UsageBoundError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(`${name} cannot be read: ${reason}; see millrace journal verify`, { cause });
+  }
 }
 
 const isSameJournal = (a: Survey, b: Survey): boolean =>

@@ -51,7 +51,7 @@ interface Granted {
 }
 
 /** By `[product, delayed, firm, user, professional, use]`, and by `[scope, vendor, product, firm, delayed]`, as JSON. */
-export interface ByHand {
+interface ByHand {
   readonly users: ReadonlyMap<string, Figures>;
   readonly totals: ReadonlyMap<string, Totals>;
 }

@@ -15,7 +15,7 @@ import { WrittenJournal } from './written.js';
 const SECOND = 1_000_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
-export const DAY = 24 * HOUR;
+const DAY = 24 * HOUR;
 const THREADS = 2;
 export const MASTER_KEY = '07'.repeat(32);
 
@@ -222,7 +222,7 @@ class Generator {
     mkdirSync(folder, { recursive: true });
     const [first] = this.#keys.keys();
     if (first !== undefined) copyFileSync(join(this.#root, first, 'keys', 'index.key'), join(folder, 'index.key'));
-    const keys = new SubjectKeys({ folder, masters: () => parseMasterKeys(MASTER_KEY), nowMs: () => Date.now() });
+    const keys = new SubjectKeys({ folder: folder, masters: () => parseMasterKeys(MASTER_KEY), nowMs: () => 0 });
     this.#keys.set(node, keys);
     return keys;
   }

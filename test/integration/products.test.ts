@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Frame, refusedUpgrade, TestClient } from '../support/client.js';
+import { FixSocket, fixPortOf } from '../support/fix-socket.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { TestPublisher } from '../support/publisher.js';
@@ -37,6 +38,7 @@ beforeAll(async () => {
     WORKERS: '1',
     ENCODERS: '1',
     HEARTBEAT_INTERVAL: '200ms',
+    FIX_PORT: '0',
     PRODUCTS_FILE: file,
   });
   publisher = await TestPublisher.connect(nats.url);
@@ -209,6 +211,28 @@ describe('R74 delayed data', () => {
     await until(() =>
       client.frames.slice(at).some(({ type, snapshot }) => type === 'quotes_patch' && snapshot === true),
     );
+  });
+
+  it('R74 is not among all trades in real time', async () => {
+    const all = await open(await testToken());
+    const late = await open(await testToken(LATE));
+    await ask(all, { stream: 'trades' });
+    await ask(late, { stream: 'trades', symbol: 'VOD.L' });
+    await late.arrived('trade_executed', 10);
+    const trades = all.ofType('trade_executed');
+    expect(trades.slice(1).map(frame => frame.prev_seq)).toEqual(trades.slice(0, -1).map(frame => frame.seq));
+    expect(new Set(trades.map(({ epoch }) => epoch)).size).toBe(1);
+    expect(`${trades[0]?.epoch}`).not.toMatch(/\+2s$/);
+  });
+
+  it('R74 is refused to FIX sessions, which are told of it', async () => {
+    const socket = new FixSocket(fixPortOf(gateway), 'LATE');
+    expect(await socket.logOn(await testToken(LATE), [[141, 'Y']])).toContain('|35=A|');
+    socket.subscribe('1', ['VOD.L']);
+    const reject = await socket.message(/\|35=Y\|/);
+    expect(reject).toContain('|281=3|');
+    expect(reject).toContain('product XLON-L2 of LSEG, which you may have delayed; FIX serves it in real time only');
+    socket.end();
   });
 
   it('R74 sends heartbeats of its own position', async () => {

@@ -38,8 +38,8 @@ const view = {
   stamped: z.literal(true).optional(),
   /** Trades with both parties. */
   full: z.literal(true).optional(),
-  /** Delayed data. */
-  delay: z.literal('15m').optional(),
+  /** How late the messages are: `15m`. Absent: in real time. */
+  delay: z.string().optional(),
   /** On a topic of all symbols: the symbol whose sequences these are. */
   symbol: z.string().optional(),
 };

@@ -23,12 +23,14 @@ const products = {
       see: 'ops/products.md#delayed-data',
     }),
     USE_MAX: optional(integer(1, USE_MAX_MAX), {
-      means: 'Most connections on which one user may receive market data at once.',
+      means:
+        'Most connections, over WebSocket and FIX, on which one user may receive market data at once. Other connections do not count.',
       unset: 'no limit of its own',
+      see: 'ops/products.md#simultaneous-use',
     }),
     USE_MAX_KEEPS: setting(oneOf(['newest', 'oldest']), 'newest', {
       means:
-        'Which connections keep their data beyond `USE_MAX`: `newest` ends the use of the oldest one; `oldest` refuses the new one.',
+        'Which connections keep their data beyond `USE_MAX`: `newest` closes the connection with the oldest use; `oldest` refuses the new use.',
     }),
   },
 } as const;

@@ -54,7 +54,7 @@ export class SharedAccess implements FixAccess {
     const { config } = data;
     this.symbols = new SymbolLookup(config.symbols, post);
     this.limits = new ConnectionLimits(config.limits, data);
-    this.uses = new UseCounts(config.products, data);
+    this.uses = new UseCounts(config.products, data, this.limits.refused);
     this.#post = post;
     this.revocations = new RevocationList({ lives: livesOf(config) });
     for (const revocation of data.revocations) this.revocations.take(revocation);

@@ -13,11 +13,11 @@ export type { Product, Products } from './product.js';
 
 /** Few, because every subscribe may check them all. */
 export const PRODUCTS_MAX = 256;
-export const PRODUCT_TOPICS_MAX = 256;
+const PRODUCT_TOPICS_MAX = 256;
 const HOLIDAYS_MAX = 1_000;
 const TEXT_LENGTH_MAX = 128;
 /** Longest delay: every delayed topic keeps this much of its past. */
-export const DELAY_MS_MAX = 60 * 60_000;
+const DELAY_MS_MAX = 60 * 60_000;
 const DELAY_MS_MIN = 1_000;
 
 const CODE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;

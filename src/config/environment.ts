@@ -101,7 +101,7 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     ...clientProblems(v, isGiven),
     ...fixProblems(v, isGiven),
     ...journalProblems(v, isGiven),
-    ...productProblems(v, isGiven),
+    ...productProblems(v),
   ];
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
   const auth = authConfig(v);

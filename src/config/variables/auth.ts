@@ -103,10 +103,12 @@ export const claims = {
       means: 'Claims with the firm of the user, for usage reports; the first one present counts.',
     }),
     AUTH_CLAIM_PROFESSIONAL: setting(list('claims, separated by commas', isClaimPath), 'professional', {
-      means: 'Claims that say whether the user is a professional, `true` or `false`, `pro` or `nonpro`; the first one present counts. Anything else refuses the token.',
+      means:
+        'Claims that say whether the user is a professional, `true` or `false`, `pro` or `nonpro`; the first one present counts. Anything else refuses the token.',
     }),
     AUTH_CLAIM_USE: setting(list('claims, separated by commas', isClaimPath), 'use', {
-      means: 'Claims that say what the data is used for, `display` or `non-display`; the first one present counts. Anything else refuses the token.',
+      means:
+        'Claims that say what the data is used for, `display` or `non-display`; the first one present counts. Anything else refuses the token.',
     }),
     AUTH_DEFAULT_ENTITLEMENTS: setting(
       listOrNone('entitlements such as quotes:* or depth:BTC/*, separated by commas', isEntitlement),

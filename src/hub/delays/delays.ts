@@ -100,8 +100,9 @@ export class Delays {
     return this.#states.used + this.#events.used;
   }
 
-  get topics(): number {
-    return this.#byKey.size;
+  get stats() {
+    const { released, dropped } = this.counters;
+    return { topics: this.#byKey.size, usedBytes: this.usedBytes, released, dropped };
   }
 
   /** These products hold from now on. Topics of former delays are held back on: clients may still follow them. */

@@ -200,7 +200,7 @@ describe('R74 documents that are held back', () => {
     live('quotes', 'B');
     run(10_000);
     expect(released).toEqual([]);
-    expect(delays.topics).toBe(1);
+    expect(delays.stats.topics).toBe(1);
   });
 });
 

@@ -23,7 +23,6 @@ import {
 import { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import { NativeTopics } from '../views/native-topics.js';
-import { delayFor } from '../views/view-of.js';
 import { NO_DATA, type Part, type Views } from '../views/views.js';
 import { EventStarts } from './event-starts.js';
 import { Pausing } from './pausing.js';
@@ -230,17 +229,16 @@ export class Subscriptions {
   /** Creates subscriptions that replace existing ones. @param keeps leaves those on the same view as they are */
   #make(session: Session, requested: readonly RequestedTopic[], keeps: boolean): Subscription[] {
     const made: Subscription[] = [];
-    for (const topic of requested) {
-      const { stream, symbol, lane } = topic;
-      const delayMs = delayFor(session, topic);
-      const view = this.#views.acquire(stream, symbol, lane, session, session.conflation.level, delayMs);
+    for (const { stream, symbol, lane } of requested) {
+      const view = this.#views.acquire(stream, symbol, lane, session, session.conflation.level);
+      const { topic } = view;
       if (view.isAllTrades) this.#charge.begin(session, view);
-      const present = session.subscriptions.get(view.topic);
+      const present = session.subscriptions.get(topic);
       if (keeps && present?.view === view && present.asked === lane) {
         this.#views.release(view, session.owner);
         continue;
       }
-      const sentUpTo = present === undefined ? session.subscriptions.takeLeft(view.topic) : undefined;
+      const sentUpTo = present === undefined ? session.subscriptions.takeLeft(topic) : undefined;
       const subscription = new Subscription(session, lane, view, sentUpTo);
       if (present !== undefined) {
         continueFrom(present, subscription, this.#options.nowMs());

@@ -7,7 +7,7 @@ import { topicParts } from '../protocol/topic-parts.js';
 import { isMarketData, isStream } from '../protocol/topics.js';
 import { USES } from './declared-use.js';
 import { placeOf, readJsonFile } from './json-file.js';
-import { type Products, productsOf } from './product.js';
+import { DELAYS_MAX, type Products, productsOf } from './product.js';
 
 export type { Product, Products } from './product.js';
 
@@ -57,6 +57,9 @@ export async function openProducts(path: string): Promise<Products> {
     if (codes.has(code)) throw new ConfigError(`${shown}: products[${at}].code: ${code} is there twice`);
     codes.add(code);
   }
+  const delays = new Set(parsed.data.products.flatMap(({ delay: ms = 0 }) => (ms > 0 ? [ms] : [])));
+  if (delays.size > DELAYS_MAX)
+    throw new ConfigError(`${shown}: has ${delays.size} delays; at most ${DELAYS_MAX} are allowed`);
   return productsOf(
     parsed.data.products.map(entry => ({
       code: entry.code,

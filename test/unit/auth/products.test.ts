@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Credential, compileEntitlements, NO_POLICY } from '../../../src/auth/credential.js';
-import { NO_PRODUCTS, type Product, productsOf } from '../../../src/auth/product.js';
+import { DELAYS_MAX, NO_PRODUCTS, type Product, productsOf } from '../../../src/auth/product.js';
 import { openProducts, PRODUCTS_MAX } from '../../../src/auth/products.js';
 import { ConfigError } from '../../../src/config/config-error.js';
 import { newCredential } from '../../support/new-session.js';
@@ -77,6 +77,8 @@ describe('R74 the file of products', () => {
     await expect(read(L2, L2)).rejects.toThrow('products[1].code: XLON-L2 is there twice');
     const many = Array.from({ length: PRODUCTS_MAX + 1 }, (_, n) => ({ ...L2, code: `P${n}` }));
     await expect(read(...many)).rejects.toThrow('products');
+    const delays = Array.from({ length: DELAYS_MAX + 1 }, (_, n) => ({ ...L2, code: `P${n}`, delay: `${n + 1}m` }));
+    await expect(read(...delays)).rejects.toThrow(`has ${DELAYS_MAX + 1} delays`);
     await expect(openProducts(await fileOf('{'))).rejects.toThrow('is not JSON');
   });
 });

@@ -62,6 +62,7 @@ function open(delayedBytesMax: number, ...products: Product[]): void {
     shardOf: () => shard,
     delayedBytesMax,
     nowMicros: () => nowMs * 1000,
+    onFollowed: () => {},
     onSeen: () => {},
     onFault: () => {},
   });
@@ -200,6 +201,23 @@ describe('R74 documents that are held back', () => {
     live('quotes', 'B');
     run(10_000);
     expect(released).toEqual([]);
+    expect(delays.stats.topics).toBe(1);
+  });
+});
+
+describe('R74 changed products', () => {
+  it('R74 let what is held back come, and hold back nothing more of a topic that is no longer delayed', () => {
+    open(MIB, productOf({ delayMs: 5_000 }));
+    const subject = live('quotes', 'A');
+    publish(subject, 'before');
+    run(1_000);
+    delays.use(productsOf([]));
+    publish(subject, 'after');
+    run(10_000);
+    expect(data().map(({ text }) => text)).toEqual(['before']);
+    delays.use(productsOf([productOf({ delayMs: 5_000 })]));
+    run(10_000);
+    expect(data().map(({ text }) => text)).toEqual(['before', 'after']);
     expect(delays.stats.topics).toBe(1);
   });
 });

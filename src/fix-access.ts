@@ -61,7 +61,7 @@ export class SharedAccess implements FixAccess {
     const { config } = data;
     this.symbols = new SymbolLookup(config.symbols, post);
     this.limits = new ConnectionLimits(config.limits, data);
-    this.uses = new UseCounts(config.products, data);
+    this.uses = new UseCounts(config.products, data, this.limits.refused);
     this.#post = post;
     this.#messageRate = new MessageRate(config.limits.messagesPerSecondMax);
     this.revocations = new RevocationList({ lives: livesOf(config) });

@@ -32,7 +32,6 @@ export class FixUse {
     const { counts } = this.#options;
     const oldest = counts.isOver(user) ? this.#oldestOf(user) : undefined;
     if (oldest === undefined) return;
-    counts.counters.replaced++;
     oldest.end('limited', USE_REPLACED, true);
   }
 

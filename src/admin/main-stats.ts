@@ -109,6 +109,7 @@ export function mainStatsOf(parts: MainParts, around: Surroundings): MainStats {
     replaysRecovered: hub.replays.recovered,
     replaysUnrecovered: hub.replays.unrecovered,
     replaysCancelled: hub.replays.cancelled,
+    delayed: hub.delays.stats,
   };
 }
 

@@ -23,6 +23,9 @@ export interface Products {
   of(stream: Stream, name: string): readonly Product[];
 }
 
+/** Different delays of one gateway: each keeps a past of its own. */
+export const DELAYS_MAX = 16;
+
 const NONE: readonly Product[] = [];
 /** For gateways without a file. */
 export const NO_PRODUCTS: Products = { list: NONE, of: () => NONE };

@@ -7,17 +7,17 @@ import { topicParts } from '../protocol/topic-parts.js';
 import { isMarketData, isStream } from '../protocol/topics.js';
 import { USES } from './declared-use.js';
 import { placeOf, readJsonFile } from './json-file.js';
-import { type Products, productsOf } from './product.js';
+import { DELAYS_MAX, type Products, productsOf } from './product.js';
 
 export type { Product, Products } from './product.js';
 
 /** Few, because every subscribe may check them all. */
 export const PRODUCTS_MAX = 256;
-export const PRODUCT_TOPICS_MAX = 256;
+const PRODUCT_TOPICS_MAX = 256;
 const HOLIDAYS_MAX = 1_000;
 const TEXT_LENGTH_MAX = 128;
 /** Longest delay: every delayed topic keeps this much of its past. */
-export const DELAY_MS_MAX = 60 * 60_000;
+const DELAY_MS_MAX = 60 * 60_000;
 const DELAY_MS_MIN = 1_000;
 
 const CODE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -57,6 +57,9 @@ export async function openProducts(path: string): Promise<Products> {
     if (codes.has(code)) throw new ConfigError(`${shown}: products[${at}].code: ${code} is there twice`);
     codes.add(code);
   }
+  const delays = new Set(parsed.data.products.flatMap(({ delay: ms = 0 }) => (ms > 0 ? [ms] : [])));
+  if (delays.size > DELAYS_MAX)
+    throw new ConfigError(`${shown}: has ${delays.size} delays; at most ${DELAYS_MAX} are allowed`);
   return productsOf(
     parsed.data.products.map(entry => ({
       code: entry.code,

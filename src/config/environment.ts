@@ -114,7 +114,7 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     ...clientProblems(v, isGiven),
     ...fixProblems(v, isGiven),
     ...journalProblems(v, isGiven),
-    ...productProblems(v, isGiven),
+    ...productProblems(v),
     ...surveillanceProblems(v, isDemo, isGiven),
   ];
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));

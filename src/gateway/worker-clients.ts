@@ -43,7 +43,11 @@ export function newClients(
   const credentials = new Credentials(authentication, limits, revocations);
   const keepalive = newKeepalive(config, sessions, outbox, ending);
   const userSlots = new UserSlots({ policy: userLimitPolicy, limits, sessions, post, end: ending.end });
-  const use = new SimultaneousUse({ counts: new UseCounts(config.products, data), post, end: ending.end });
+  const use = new SimultaneousUse({
+    counts: new UseCounts(config.products, data, limits.refused),
+    post,
+    end: ending.end,
+  });
   const replies = new Replies(outbox);
   const published = new PublishedBytes(data.published, worker, roomBytesPerSecondMax);
   const rooms = new RoomPublishing({ replies, post, messageBytesMax: roomMessageBytesMax, published, budgets });

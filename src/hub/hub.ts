@@ -92,6 +92,7 @@ export class Hub {
       table: this.table,
       history: this.#history,
       shardOf: subject => this.shards[subject.shard] as Shard,
+      onFollowed: subject => this.#clientTopics.release(subject),
       onSeen: subject => noteSeen(subject, counters.messages, this.#symbols.nowMs),
     });
     this.#poison = new Poison(this.#history);
@@ -299,7 +300,6 @@ export class Hub {
     const shard = this.shards[subject.shard] as Shard;
     defineSubject(shard, subject);
     this.delays.attach(subject);
-    for (const delayed of subject.delayed ?? []) this.#clientTopics.release(delayed);
     if (kind === 'trades') this.#announcements.tradesSubject(subject);
     if (isStateSource(kind)) return subject;
     const position = this.#feedPosition(subject.name);

@@ -38,8 +38,8 @@ const view = {
   stamped: z.literal(true).optional(),
   /** Trades with both parties. */
   full: z.literal(true).optional(),
-  /** Delayed data: how late. */
-  delay: text.optional(),
+  /** How late the messages are: `15m`. Absent: in real time. */
+  delay: z.string().optional(),
   /** On a topic of all symbols: the symbol whose sequences these are. */
   symbol: z.string().optional(),
   /** FIX: what a client wants of a book: best levels per side, `b` bids, `o` offers, `w` the whole of it at each change. */

@@ -125,6 +125,15 @@ export interface MainStats {
   readonly replaysRecovered: number;
   readonly replaysUnrecovered: number;
   readonly replaysCancelled: number;
+  readonly delayed: DelayedNumbers;
+}
+
+/** Data that is held back for delayed topics. */
+interface DelayedNumbers {
+  readonly topics: number;
+  readonly usedBytes: number;
+  readonly released: number;
+  readonly dropped: number;
 }
 
 /** Numbers about the key set at AUTH_JWKS_URL. */

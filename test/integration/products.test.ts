@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Frame, refusedUpgrade, TestClient } from '../support/client.js';
+import { FixSocket, fixPortOf } from '../support/fix-socket.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { TestPublisher } from '../support/publisher.js';
 import { until } from '../support/until.js';
 
+const FAULTS = new URL('../support/faults.mjs', import.meta.url).href;
 const DELAY_MS = 2_000;
 const PUBLISH_MS = 20;
 const PRODUCTS = [
@@ -28,8 +30,7 @@ const publishedAtMs: number[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'millrace-products-'));
-  const file = join(folder, 'products.json');
-  await writeFile(file, JSON.stringify({ products: PRODUCTS }), { mode: 0o600 });
+  await writeProducts(PRODUCTS);
   nats = await startNatsServer();
   gateway = await startGateway({
     NATS_URL: nats.url,
@@ -37,11 +38,18 @@ beforeAll(async () => {
     WORKERS: '1',
     ENCODERS: '1',
     HEARTBEAT_INTERVAL: '200ms',
-    PRODUCTS_FILE: file,
+    FIX_PORT: '0',
+    PRODUCTS_FILE: join(folder, 'products.json'),
+    NODE_OPTIONS: `--import ${FAULTS}`,
+    FAULT_FILE: join(folder, 'fault'),
   });
   publisher = await TestPublisher.connect(nats.url);
   publishing = setInterval(publish, PUBLISH_MS);
 });
+
+async function writeProducts(products: readonly object[]): Promise<void> {
+  await writeFile(join(folder, 'products.json'), JSON.stringify({ products }), { mode: 0o600 });
+}
 
 /** The same number in every topic: whoever gets it learns what was published then. */
 function publish(): void {
@@ -211,11 +219,101 @@ describe('R74 delayed data', () => {
     );
   });
 
+  it('R74 is not among all trades in real time', async () => {
+    const all = await open(await testToken());
+    const late = await open(await testToken(LATE));
+    await ask(all, { stream: 'trades' });
+    await ask(late, { stream: 'trades', symbol: 'VOD.L' });
+    await late.arrived('trade_executed', 10);
+    const trades = all.ofType('trade_executed');
+    expect(trades.slice(1).map(frame => frame.prev_seq)).toEqual(trades.slice(0, -1).map(frame => frame.seq));
+    expect(new Set(trades.map(({ epoch }) => epoch)).size).toBe(1);
+    expect(`${trades[0]?.epoch}`).not.toMatch(/\+2s$/);
+  });
+
+  it('R74 survives an encoder that dies: what was held back comes in time, and what was lost is announced', async () => {
+    const client = await open(await testToken(LATE));
+    const { early, seen } = watch(client);
+    for (const stream of ['quotes', 'trades', 'depth']) await ask(client, { stream, symbol: 'VOD.L' });
+    await client.arrived('trade_executed', 5);
+    await writeFile(join(folder, 'fault'), 'encoder exit');
+    await until(async () => (await gateway.metric('millrace_encoder_restarts_total')) > 0);
+    const before = new Map(seen);
+    const more = (type: string) => (seen.get(type) ?? 0) >= (before.get(type) ?? 0) + 3;
+    await until(() => ['quotes_patch', 'trade_executed', 'depth_patch'].every(more));
+    expect(early).toEqual([]);
+    let next: unknown;
+    for (const { type, prev_seq, seq, to } of client.frames) {
+      if (type === 'gap') next = to;
+      if (type !== 'trade_executed') continue;
+      expect(prev_seq).toBe(next ?? prev_seq);
+      next = seq;
+    }
+  });
+
+  it('R74 survives a gateway thread that dies', async () => {
+    const client = await open(await testToken(LATE));
+    await ask(client, { stream: 'depth', symbol: 'VOD.L' });
+    await client.arrived('depth_patch');
+    await writeFile(join(folder, 'fault'), 'worker throw');
+    await until(() => client.closed !== undefined);
+    const again = (await until(() => open(undefined).catch(() => undefined))) as TestClient;
+    const { early, seen } = watch(again);
+    expect(await ask(again, { stream: 'depth', symbol: 'VOD.L' })).toMatchObject({ delay: '2s' });
+    await until(() => (seen.get('depth_patch') ?? 0) >= 2);
+    expect(early).toEqual([]);
+  });
+
+  it('R74 is refused to FIX sessions, which are told of it', async () => {
+    const socket = new FixSocket(fixPortOf(gateway), 'LATE');
+    expect(await socket.logOn(await testToken(LATE), [[141, 'Y']])).toContain('|35=A|');
+    socket.subscribe('1', ['VOD.L']);
+    const reject = await socket.message(/\|35=Y\|/);
+    expect(reject).toContain('|281=3|');
+    expect(reject).toContain('product XLON-L2 of LSEG, which you may have delayed; FIX serves it in real time only');
+    socket.end();
+  });
+
   it('R74 sends heartbeats of its own position', async () => {
     publisher.put('md.quotes.IDLE.L', { symbol: 'IDLE.L', current_price: 1 });
     const client = await open(await testToken({ ...LATE }));
     expect(await ask(client, { stream: 'quotes', symbol: 'IDLE.L' })).toMatchObject({ delay: '2s' });
     await until(() => client.heartbeats.some(({ topic, seq }) => topic === 'quotes:IDLE.L' && seq === 1));
     expect(client.heartbeats.filter(({ epoch }) => !`${epoch}`.endsWith('+2s'))).toEqual([]);
+  });
+});
+
+describe('R74 a changed file of products', () => {
+  it('R74 ends what a client may no longer have in real time, and holds it back from then on', async () => {
+    const client = await open(await testToken({ sub: 'mover', entitlements: ['quotes:*', 'delayed:*'] }));
+    const { early } = watch(client);
+    expect(await ask(client, { stream: 'quotes', symbol: 'OTHER' })).not.toHaveProperty('delay');
+    await writeProducts([
+      ...PRODUCTS,
+      { code: 'NEW', vendor: 'V', topics: ['quotes:OTHER'], delay: '3s', use: 'display' },
+    ]);
+    process.kill(gateway.pid, 'SIGHUP');
+    await client.next('warning', ({ type, topics }) => type === 'warning' && `${topics}` === 'quotes:OTHER');
+    const sinceMs = performance.now();
+    expect(await ask(client, { stream: 'quotes', symbol: 'OTHER' })).toMatchObject({ type: 'subscribed', delay: '3s' });
+    const publishing = setInterval(
+      () => publisher.put('md.quotes.OTHER', { symbol: 'OTHER', bid: '1.25' }),
+      PUBLISH_MS,
+    );
+    try {
+      await client.next('delayed quote', ({ seqs }) => seqs !== undefined && Object.hasOwn(seqs as object, 'OTHER'));
+      expect(performance.now() - sinceMs).toBeGreaterThanOrEqual(3_000);
+    } finally {
+      clearInterval(publishing);
+    }
+    expect(early).toEqual([]);
+  });
+
+  it('R74 that is invalid is reported, and what was read before stays in force', async () => {
+    await writeProducts([{ code: 'NEW' }]);
+    process.kill(gateway.pid, 'SIGHUP');
+    await until(() => gateway.log().includes('products[0].vendor'));
+    const client = await open(await testToken(LATE));
+    expect(await ask(client, { stream: 'depth', symbol: 'VOD.L' })).toMatchObject({ delay: '2s' });
   });
 });

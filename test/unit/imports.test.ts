@@ -42,6 +42,7 @@ const ROOMS = [
   'src/fix/session',
   'src/fix/wire',
   'src/hub',
+  'src/hub/delays',
   'src/hub/events',
   'src/hub/shards',
   'src/hub/sources',

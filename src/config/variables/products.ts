@@ -4,6 +4,7 @@ import { bytes, file, integer, oneOf } from '../values.js';
 
 const DELAYED_BYTES_MAX = 64 * 1024 ** 3;
 const USE_MAX_MAX = 10_000;
+const KEEPS_DEFAULT = 'newest';
 
 const products = {
   title: 'Products and use',
@@ -23,12 +24,14 @@ const products = {
       see: 'ops/products.md#delayed-data',
     }),
     USE_MAX: optional(integer(1, USE_MAX_MAX), {
-      means: 'Most connections on which one user may receive market data at once.',
-      unset: 'no limit of its own',
-    }),
-    USE_MAX_KEEPS: setting(oneOf(['newest', 'oldest']), 'newest', {
       means:
-        'Which connections keep their data beyond `USE_MAX`: `newest` ends the use of the oldest one; `oldest` refuses the new one.',
+        'Most connections, over WebSocket and FIX, on which one user may receive market data at once. Other connections do not count.',
+      unset: 'no limit of its own',
+      see: 'ops/products.md#simultaneous-use',
+    }),
+    USE_MAX_KEEPS: setting(oneOf(['newest', 'oldest']), KEEPS_DEFAULT, {
+      means:
+        'Which connections keep their data beyond `USE_MAX`: `newest` closes the connection with the oldest use; `oldest` refuses the new use.',
     }),
   },
 } as const;
@@ -54,7 +57,7 @@ export const productsConfig = (v: ProductVariables): ProductsConfig => ({
   useMaxKeeps: v.USE_MAX_KEEPS,
 });
 
-/** Conflicts between these settings. @param isGiven whether a variable is set */
-export function productProblems(v: ProductVariables, isGiven: (name: string) => boolean): string[] {
-  return v.USE_MAX === undefined && isGiven('USE_MAX_KEEPS') ? ['USE_MAX_KEEPS: needs USE_MAX'] : [];
+/** Conflicts between these settings. */
+export function productProblems(v: ProductVariables): string[] {
+  return v.USE_MAX === undefined && v.USE_MAX_KEEPS !== KEEPS_DEFAULT ? ['USE_MAX_KEEPS: needs USE_MAX'] : [];
 }

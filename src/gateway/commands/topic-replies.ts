@@ -7,7 +7,7 @@ import { slowerClass } from '../../threads/lanes.js';
 import type { RequestedTopic, Session } from '../model/session.js';
 import { denialsOf } from '../refusal.js';
 import type { Replies } from '../sessions/replies.js';
-import { delayFor, delayText } from '../views/view-of.js';
+import { delayText } from '../views/view-of.js';
 import { unknownNames } from './requested-topics.js';
 
 /** What a command asked for. */
@@ -36,7 +36,7 @@ export class TopicReplies {
   subscribed(served: Served, requested: readonly RequestedTopic[]): void {
     const byDelay = new Map<number, string[]>();
     for (const topic of requested) {
-      const delayMs = delayFor(served.session, topic);
+      const delayMs = served.session.delayMsOf(topic.stream, topic.symbol);
       const text = topicOf(topic.stream, topic.symbol);
       const others = byDelay.get(delayMs);
       if (others === undefined) byDelay.set(delayMs, [text]);

@@ -17,7 +17,6 @@ import { type Refusal, refusal, refusedTo } from '../refusal.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
 import type { SimultaneousUse } from '../sessions/simultaneous-use.js';
 import type { ClientLog } from '../supervision/client-log.js';
-import { delayFor } from '../views/view-of.js';
 import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
 import { type Answerable, answer, answerable, type HttpAnswer, refusalAnswer, WEBSOCKET_VERSION } from './answers.js';
@@ -238,7 +237,7 @@ export class Upgrades {
     for (const { stream } of requested) budgets.charge(session, topicUnits(stream, 1));
     const live: Promise<'live' | NotServed>[] = [];
     for (const { stream, symbol, lane } of requested) {
-      const view = views.acquire(stream, symbol, lane, session, 0, delayFor(session, { stream, symbol }));
+      const view = views.acquire(stream, symbol, lane, session);
       admitted.views.push(view);
       if (!view.isState && view.source < 0) live.push(view.live());
     }

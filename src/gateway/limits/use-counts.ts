@@ -13,13 +13,18 @@ const REPLACING_FACTOR = 2;
 type Taken = 'within' | 'over' | 'refused';
 
 export class UseCounts {
-  /** Uses that were refused, and connections that lost theirs to a newer one. */
-  readonly counters = { refused: 0, replaced: 0 };
   readonly #max: number | undefined;
   readonly #keeps: ProductsConfig['useMaxKeeps'];
   readonly #counts: SharedCounts;
+  readonly #refused: { use: number };
 
-  constructor({ useMax, useMaxKeeps }: ProductsConfig, { uses, worker }: Pick<GatewayThreadData, 'uses' | 'worker'>) {
+  /** @param refused counts uses that are refused */
+  constructor(
+    { useMax, useMaxKeeps }: ProductsConfig,
+    { uses, worker }: Pick<GatewayThreadData, 'uses' | 'worker'>,
+    refused: { use: number },
+  ) {
+    this.#refused = refused;
     this.#max = useMax;
     this.#keeps = useMaxKeeps;
     this.#counts = new SharedCounts(uses, worker);
@@ -38,7 +43,7 @@ export class UseCounts {
     if (this.#keeps === 'newest' && total <= REPLACING_FACTOR * max) return 'over';
     // A full table has counted nothing.
     if (Number.isFinite(total)) this.#counts.remove(user);
-    this.counters.refused++;
+    this.#refused.use++;
     return 'refused';
   }
 

@@ -101,6 +101,11 @@ export class Credentials {
     this.#entitlements = new WeakMap();
   }
 
+  /** Those in force. */
+  get products(): Products {
+    return this.#products;
+  }
+
   /** The same for products. */
   useProducts(products: Products): void {
     this.#products = products;

@@ -12,7 +12,7 @@ import type { RequestedTopic, Session } from '../model/session.js';
 import type { Refusal } from '../refusal.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import type { TierChanges } from '../subscriptions/tier-changes.js';
-import { delayFor, laneFor, mayHave } from '../views/view-of.js';
+import { laneFor, mayHave } from '../views/view-of.js';
 import type { Credentials } from './credentials.js';
 import { andThen, type Handled } from './maybe-promise.js';
 import type { Replies } from './replies.js';
@@ -113,10 +113,10 @@ export class Reauthentication {
    * earlier or later ends too: its messages would not continue those that the client has.
    */
   #dropLost(session: Session): string[] {
-    const lost = [...session.subscriptions.values()].filter(subscription => {
-      const { stream, symbol, view } = subscription;
-      return !mayHave(session.entitlements, stream, symbol) || view.delayMs !== delayFor(session, subscription);
-    });
+    const lost = [...session.subscriptions.values()].filter(
+      ({ stream, symbol, view }) =>
+        !mayHave(session.entitlements, stream, symbol) || view.delayMs !== session.delayMsOf(stream, symbol),
+    );
     for (const { topic } of lost) this.#options.subscriptions.unsubscribe(session, topic);
     return lost.map(({ topic }) => topic);
   }

@@ -71,7 +71,6 @@ export class SimultaneousUse {
     const { counts, end } = this.#options;
     const oldest = counts.isOver(user) ? this.#oldestOf(user) : undefined;
     if (oldest === undefined) return;
-    counts.counters.replaced++;
     // Must not reconnect: it would take the place of the next one, and so on in turn.
     end(oldest[0], CloseCode.forbidden, USE_REPLACED);
   }

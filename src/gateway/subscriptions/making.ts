@@ -2,7 +2,6 @@
 import type { Stream } from '../../protocol/topics.js';
 import type { DeliveryJournal } from '../journal/delivery-journal.js';
 import { type RequestedTopic, type Session, Subscription } from '../model/session.js';
-import { delayFor } from '../views/view-of.js';
 import type { Views } from '../views/views.js';
 import { continueFrom } from './sent-positions.js';
 import type { TradesCharges } from './trades-charges.js';
@@ -29,9 +28,8 @@ export class Making {
   make(session: Session, requested: readonly RequestedTopic[], keeps: boolean): Subscription[] {
     const { views, charge, counts, replace, nowMs, journal } = this.#options;
     const made: Subscription[] = [];
-    for (const asked of requested) {
-      const { stream, symbol, lane } = asked;
-      const view = views.acquire(stream, symbol, lane, session, session.conflation.level, delayFor(session, asked));
+    for (const { stream, symbol, lane } of requested) {
+      const view = views.acquire(stream, symbol, lane, session, session.conflation.level);
       const { topic } = view;
       if (view.isAllTrades) charge.begin(session, view);
       const present = session.subscriptions.get(topic);

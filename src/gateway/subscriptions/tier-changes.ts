@@ -5,7 +5,6 @@
  */
 import { topicOf } from '../../protocol/topics.js';
 import type { RequestedTopic, Session, Subscription, View } from '../model/session.js';
-import { delayFor } from '../views/view-of.js';
 import type { Views } from '../views/views.js';
 import type { Subscriptions } from './subscriptions.js';
 
@@ -95,7 +94,7 @@ export class TierChanges {
     const { stream, symbol, lane } = requested;
     const subscription = session.subscriptions.get(topicOf(stream, symbol));
     if (subscription === undefined) return undefined;
-    const view = views.acquire(stream, symbol, lane, session, 0, delayFor(session, requested));
+    const view = views.acquire(stream, symbol, lane, session);
     if (view !== subscription.view) return { subscription, requested, view };
     views.release(view, session.owner);
     return undefined;

@@ -5,19 +5,11 @@ import { durationText } from '../../config/duration.js';
 import { ALL_SYMBOLS, isStateStream, type Stream } from '../../protocol/topics.js';
 import { REALTIME } from '../../protocol/view-options.js';
 import { laneOf, TRADES_FULL, TRADES_PUBLIC } from '../../threads/lanes.js';
-import type { RequestedTopic, Session } from '../model/session.js';
+import type { Session } from '../model/session.js';
 
 /** The default name when a command gives none: all trades, the user's own orders. */
 export function ownName(session: Session, stream: Stream): string {
   return stream === 'orders' ? session.credential.sub : ALL_SYMBOLS;
-}
-
-/** How late a topic is for this session, ms; 0: it has it in real time, or not at all. */
-export function delayFor(
-  { entitlements }: Session,
-  { stream, symbol }: Pick<RequestedTopic, 'stream' | 'symbol'>,
-): number {
-  return entitlements.delayMsOf(stream, symbol);
 }
 
 /** How clients are told of it: `15m`. */

@@ -109,11 +109,12 @@ export class Views {
   /**
    * The view for a topic, created if necessary. Until it is live it is requested in the asker's turn. Match each call
    * with one `release`.
-   * @param asked for a state topic, the asker's tier and `level` decide which view serves it
-   * @param delayMs how late its messages are; the late trades never name the parties
+   * @param asked for a state topic, the asker's tier and `level` decide which view serves it. An asker that may not have the topic in
+   *   real time gets the delayed one, whose trades never name the parties
    */
-  acquire(stream: Stream, symbol: string, asked: number, asker: Asker, level = 0, delayMs = 0): View {
+  acquire(stream: Stream, symbol: string, asked: number, asker: Asker, level = 0): View {
     const { tier } = asker;
+    const delayMs = asker.delayMsOf?.(stream, symbol) ?? 0;
     const lane = isStateStream(stream)
       ? servedLane(asked, tier, level)
       : delayMs === 0

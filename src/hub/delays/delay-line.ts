@@ -7,7 +7,7 @@ import type { HeldTopic } from './held-topic.js';
 /** How often a line captures documents and releases what is due. */
 export const TICK_MS = 100;
 /** A document is captured at most this often. */
-export const CAPTURE_INTERVAL_MS = 1_000;
+const CAPTURE_INTERVAL_MS = 1_000;
 /** Documents captured per tick: writing one takes an encoder some 20 µs, during which its live messages wait. */
 const CAPTURES_MAX = 50;
 /** Topics that one tick looks at. */

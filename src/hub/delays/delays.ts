@@ -7,7 +7,7 @@
  * trades it holds back every message, as it came. Both have a bound of memory. Where it is used up, documents are
  * captured less often, and trades are lost and announced.
  */
-import { NO_PRODUCTS, type Products } from '../../auth/product.js';
+import { DELAYS_MAX, NO_PRODUCTS, type Products } from '../../auth/product.js';
 import { durationText } from '../../config/duration.js';
 import { ALL_SYMBOLS, isMarketDataKind, isStateSource, type SourceKind, type Stream } from '../../protocol/topics.js';
 import type { Checkpoint } from '../../threads/batch.js';
@@ -26,8 +26,6 @@ import { WatchedProducts } from './watched-products.js';
 
 /** Released in one tick, which bounds the burst after a pause; the rest follows in the next one. */
 const RELEASED_MAX = 2_000;
-/** Delays of one gateway; a further one gets nothing. */
-const LINES_MAX = 16;
 
 /** Kinds of what is held back. `a` is a sequence and `b` an event time, except where it says otherwise. */
 const Held = {
@@ -49,6 +47,9 @@ const STREAMS_OF: Readonly<Partial<Record<SourceKind, readonly Stream[]>>> = {
   trades: ['trades'],
 };
 
+/** Delays since the start: those of the file, and some that it had before. A further one gets nothing. */
+const LINES_MAX = 4 * DELAYS_MAX;
+
 const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder();
 
@@ -63,6 +64,8 @@ interface DelaysOptions {
   readonly delayedBytesMax?: number;
   /** Monotonic: a changed system time must not release anything early. */
   readonly nowMicros: () => number;
+  /** A topic has a live one to follow: it is there for more than the client that asked for it. */
+  readonly onFollowed: (subject: Subject) => void;
   /** A topic got a message. */
   readonly onSeen: (subject: Subject) => void;
 }
@@ -100,14 +103,18 @@ export class Delays {
     return this.#states.used + this.#events.used;
   }
 
-  get topics(): number {
-    return this.#byKey.size;
+  get stats() {
+    const { released, dropped } = this.counters;
+    return { topics: this.#byKey.size, usedBytes: this.usedBytes, released, dropped };
   }
 
-  /** These products hold from now on. Topics of former delays are held back on: clients may still follow them. */
+  /** These products hold from now on. Of topics that are no longer delayed, only what is held back already comes. */
   use(products: Products): void {
     this.#products = products;
     for (const subject of [...this.#options.table]) if (subject.delayMs === 0) this.attach(subject);
+    for (const { subject, live } of this.#byKey.values()) {
+      if (live !== undefined && !this.#delaysOf(live).has(subject.delayMs)) this.#unfollow(subject);
+    }
   }
 
   /** The feed publishes this live topic: what products say is held back from here on. */
@@ -147,8 +154,7 @@ export class Delays {
       for (const delayed of subject.delayed ?? []) this.#unfollow(delayed);
       return;
     }
-    const { live } = topic;
-    if (live !== undefined) live.delayed = without(live.delayed, subject);
+    this.#unfollow(subject);
     this.#lines.get(subject.delayMs)?.delete(topic);
     this.#byKey.delete(topic.key);
     this.#bySubject.delete(subject);
@@ -221,11 +227,14 @@ export class Delays {
     topic.live = live;
     topic.messages = 0;
     live.delayed = [...(without(live.delayed, topic.subject) ?? []), topic.subject];
+    this.#options.onFollowed(topic.subject);
   }
 
   #unfollow(delayed: Subject): void {
     const topic = this.#bySubject.get(delayed);
-    if (topic !== undefined) topic.live = undefined;
+    if (topic?.live === undefined) return;
+    topic.live.delayed = without(topic.live.delayed, delayed);
+    topic.live = undefined;
   }
 
   #capture({ live }: HeldTopic): void {

@@ -17,7 +17,7 @@ const names = z
 const subscribed = { type: z.literal('subscribed'), id, topics };
 const delay = z
   .string()
-  .regex(/^\d+(?:s|m|h)$/)
+  .regex(/^\d+(?:ms|s|m|h)$/)
   .optional()
   .describe('The messages of these topics come so much later: 15m. Absent: in real time');
 const product = z

@@ -281,7 +281,7 @@ describe('R39 the tokens of identity providers', () => {
 
   it('I2 without entitlements see market data and their own orders, what is named, or nothing', () => {
     const defaults = (env: Record<string, string>) => readConfig(env).auth.defaultEntitlements;
-    expect(defaults({})).toEqual(['quotes:*', 'trades:*', 'orderbook:*', 'depth:*', 'orders:*']);
+    expect(defaults({})).toEqual(['quotes:*', 'trades:*', 'orderbook:*', 'depth:*', 'orders:*', 'delayed:*']);
     expect(defaults({ AUTH_DEFAULT_ENTITLEMENTS: 'quotes:BTC/*, rooms:*' })).toEqual(['quotes:BTC/*', 'rooms:*']);
     expect(defaults({ AUTH_DEFAULT_ENTITLEMENTS: 'none' })).toEqual([]);
   });

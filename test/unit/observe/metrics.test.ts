@@ -111,6 +111,7 @@ const MAIN: MainStats = {
   replaysRecovered: 1,
   replaysUnrecovered: 0,
   replaysCancelled: 1,
+  delayed: { topics: 4, usedBytes: 1024, released: 9, dropped: 2 },
 };
 
 /** A gateway that has just started, with the fewest parts that it can have. */

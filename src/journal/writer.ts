@@ -6,51 +6,45 @@ import {
   closeSync,
   createReadStream,
   createWriteStream,
-  existsSync,
+  fstatSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
-  readFileSync,
   renameSync,
   statSync,
   unlinkSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { BlockChain, blockHash, type ChainState, closingLine } from './block-chain.js';
 import {
-  BlockChain,
-  blockHash,
-  type ChainState,
-  chainText,
-  closingLine,
-  EMPTY_CHAIN,
-  parseChain,
-} from './block-chain.js';
-import { type ClockQuality, listSegments, parseLine, readLines, type SegmentFile, segmentName } from './segments.js';
+  addBlocks,
+  FILE_MODE,
+  FIRST_STATE,
+  follows,
+  headOf,
+  LAST_STATE,
+  type OpenLines,
+  readState,
+  writeState,
+} from './chain-files.js';
+import { makeFolder } from './lock.js';
+import { type ClockQuality, listSegments, type SegmentFile, segmentName } from './segments.js';
 
 /** A block is closed at the latest this long after its first record, or at this size. */
 const BLOCK_MS_MAX = 100;
 const BLOCK_BYTES_MAX = 256 * 1024;
-/** Only the owner and the group may read: the journal holds personal data. */
-const FILE_MODE = 0o640;
-const FOLDER_MODE = 0o750;
 const DAY_MICROS = 86_400_000_000;
-
-/** The state before the first segment that is kept, and before the last one. */
-export const FIRST_STATE = 'first.json';
-const LAST_STATE = 'last.json';
 
 export interface WriterOptions {
   readonly folder: string;
   readonly node: string;
   readonly fsync: 'block' | 'second' | 'off';
   readonly segmentBytesMax: number;
-  /** How long sealed segments are kept, in µs. */
-  readonly retentionMicros: number;
+  /** Removes old segments: called at the start, and with each segment that is complete. */
+  readonly prune: (folder: string) => Promise<void>;
   /** Time of day, µs since the Unix epoch. */
   readonly nowMicros: () => number;
   readonly clock: () => ClockQuality;
@@ -59,17 +53,22 @@ export interface WriterOptions {
 }
 
 export class JournalWriter {
+  /** Since the start. `fsyncSeconds`: time spent in them. */
+  readonly counters = { records: 0, bytes: 0, sealed: 0, fsyncs: 0, fsyncSeconds: 0 };
   readonly #options: WriterOptions;
   #chain = new BlockChain();
   #segment = 0;
   #file: number | undefined;
   #segmentBytes = 0;
   #openedMicros = 0;
+  /** Of the segment, until its first block is written. */
+  #head: Buffer | undefined;
   #lines: Buffer[] = [];
-  #records = 0;
   #blockBytes = 0;
   #blockMicros = 0;
   #unsynced = false;
+  /** A write failed half way: the file is longer than its blocks. */
+  #isTorn = false;
   #sealing: Promise<void> = Promise.resolve();
 
   constructor(options: WriterOptions) {
@@ -78,6 +77,16 @@ export class JournalWriter {
 
   get blocks(): number {
     return this.#chain.blocks;
+  }
+
+  /** Number of the segment that is being written. */
+  get segment(): number {
+    return this.#segment;
+  }
+
+  /** Records that are in no block yet. */
+  get unwritten(): number {
+    return this.#lines.length;
   }
 
   /** The root of the tree over all blocks. */
@@ -92,36 +101,39 @@ export class JournalWriter {
    */
   async open(): Promise<void> {
     const { folder } = this.#options;
-    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+    makeFolder(folder);
     const segments = listSegments(folder);
     // A crash may leave a file without its head.
     while (segments.length > 0 && (await headOf(segments.at(-1) as SegmentFile)) === undefined) {
       unlinkSync((segments.pop() as SegmentFile).path);
     }
     const last = segments.at(-1);
-    if (last === undefined) {
-      writeState(folder, FIRST_STATE, EMPTY_CHAIN);
-    } else {
+    // All segments may have been removed: the chain goes on.
+    if (last === undefined) this.#chain = new BlockChain(readState(folder, FIRST_STATE));
+    else {
       const state = await this.#stateBefore(segments, last);
       this.#chain = new BlockChain(state);
       this.#repair(last, await addBlocks(last, this.#chain));
       this.#segment = last.number;
-      if (!last.isSealed) this.#seal(last);
     }
     this.#begin();
+    this.#seal();
   }
 
   /** The chain's state before the last segment: as it was noted, or by reading all segments. */
   async #stateBefore(segments: readonly SegmentFile[], last: SegmentFile): Promise<ChainState> {
     const { folder } = this.#options;
     const noted = readState(folder, LAST_STATE);
-    const head = await headOf(last);
-    if (noted !== undefined && head?.prev === noted.hash.toString('hex')) return noted;
+    if (noted !== undefined && (await follows(last, noted))) return noted;
     const first = readState(folder, FIRST_STATE);
     if (first === undefined)
       throw new Error(`${join(folder, FIRST_STATE)} is missing or damaged: the chain cannot be continued`);
     this.#chain = new BlockChain(first);
-    for (const segment of segments.slice(0, -1)) await addBlocks(segment, this.#chain);
+    for (const segment of segments.slice(0, -1)) {
+      // A crash may keep the first one although its blocks were noted.
+      const isNoted = segment === segments[0] && !(await follows(segment, first));
+      if (!isNoted) await addBlocks(segment, this.#chain);
+    }
     return this.#chain.state;
   }
 
@@ -141,52 +153,73 @@ export class JournalWriter {
     }
   }
 
-  /** Begins the next segment. Its head belongs to its first block. */
-  #begin(): void {
+  /** Begins the next segment, unless one is open. Its head belongs to its first block. */
+  #begin(): number {
+    if (this.#file !== undefined) return this.#file;
     const { folder, node, nowMicros, clock } = this.#options;
+    makeFolder(folder);
+    // The first one, or all were removed: the chain goes on in the files that follow.
+    if (listSegments(folder).length === 0) writeState(folder, FIRST_STATE, this.#chain.state);
+    writeState(folder, LAST_STATE, this.#chain.state);
+    this.#file = openSync(join(folder, segmentName(this.#segment + 1)), 'ax', FILE_MODE);
     this.#segment++;
     this.#openedMicros = nowMicros();
-    writeState(folder, LAST_STATE, this.#chain.state);
-    this.#file = openSync(join(folder, segmentName(this.#segment)), 'ax', FILE_MODE);
     this.#segmentBytes = 0;
+    this.#isTorn = false;
     const opened = new Date(this.#openedMicros / 1000).toISOString();
     const head = { segment: this.#segment, prev: this.#chain.hash.toString('hex'), node, opened, clock: clock() };
-    this.#push(`${JSON.stringify(head)}\n`);
+    this.#head = Buffer.from(`${JSON.stringify(head)}\n`);
+    return this.#file;
   }
 
-  #push(line: string): void {
-    const bytes = Buffer.from(line);
+  /** @param record one JSON object without a newline. @throws {Error} when the disk refuses it: then it was not taken */
+  write(record: string): void {
+    if (this.#blockBytes >= BLOCK_BYTES_MAX) this.#closeBlock();
+    const bytes = Buffer.from(`${record}\n`);
     if (this.#lines.length === 0) this.#blockMicros = this.#options.nowMicros();
     this.#lines.push(bytes);
     this.#blockBytes += bytes.length;
   }
 
-  /** @param record one JSON object without a newline. @throws {Error} when the disk refuses it */
-  write(record: string): void {
-    this.#push(`${record}\n`);
-    this.#records++;
-    if (this.#blockBytes >= BLOCK_BYTES_MAX) this.#closeBlock();
-  }
-
   /** Closes a block that is due, and a segment. Call it every {@link BLOCK_MS_MAX}. @throws {Error} when the disk refuses it */
   maintain(): void {
     const nowMicros = this.#options.nowMicros();
-    if (this.#records > 0 && nowMicros - this.#blockMicros >= BLOCK_MS_MAX * 1000) this.#closeBlock();
+    const isDue = this.#blockBytes >= BLOCK_BYTES_MAX || nowMicros - this.#blockMicros >= BLOCK_MS_MAX * 1000;
+    if (this.#lines.length > 0 && isDue) this.#closeBlock();
     const isNextDay = Math.floor(nowMicros / DAY_MICROS) !== Math.floor(this.#openedMicros / DAY_MICROS);
     if (this.#segmentBytes >= this.#options.segmentBytesMax || (isNextDay && this.#segmentBytes > 0)) this.#rotate();
   }
 
-  /** For `fsync: 'second'`: call it every second. */
+  /** Closes the block that is open, if any. @throws {Error} when the disk refuses it */
+  flush(): void {
+    if (this.#lines.length > 0) this.#closeBlock();
+  }
+
+  /** For `fsync: 'second'`: call it every second. @throws {Error} when the disk refuses it, or the file was removed */
   sync(): void {
+    this.#checkFile();
     if (this.#file === undefined || !this.#unsynced || this.#options.fsync === 'off') return;
+    const startedMs = performance.now();
     fsyncSync(this.#file);
+    this.counters.fsyncs++;
+    this.counters.fsyncSeconds += (performance.now() - startedMs) / 1000;
     this.#unsynced = false;
+  }
+
+  /** Writes to a file that was removed succeed: only its name tells. The next segment continues the chain. */
+  #checkFile(): void {
+    if (this.#file === undefined) return;
+    const path = join(this.#options.folder, segmentName(this.#segment));
+    if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(this.#file).ino) return;
+    closeSync(this.#file);
+    this.#file = undefined;
+    throw new Error(`${path} was removed while it was written: blocks are lost`);
   }
 
   /** Closes the last block and the file. The segment is continued by the next one, after a restart. */
   async close(): Promise<void> {
     if (this.#file === undefined) return;
-    if (this.#records > 0) this.#closeBlock();
+    this.flush();
     this.sync();
     closeSync(this.#file);
     this.#file = undefined;
@@ -194,57 +227,49 @@ export class JournalWriter {
   }
 
   #closeBlock(): void {
-    if (this.#file === undefined) throw new Error('the journal is not open');
-    const block = this.#chain.blocks;
-    const hash = blockHash(this.#chain.hash, this.#lines);
-    const bytes = Buffer.concat([...this.#lines, Buffer.from(closingLine(block, this.#records, hash))]);
-    try {
-      writeAll(this.#file, bytes);
-    } catch (cause) {
-      // The block stays here, to be written again.
-      ftruncateSync(this.#file, this.#segmentBytes);
-      throw cause;
-    }
-    this.#chain.add(this.#lines);
+    const file = this.#begin();
+    if (this.#isTorn) ftruncateSync(file, this.#segmentBytes);
+    const lines = this.#head === undefined ? this.#lines : [this.#head, ...this.#lines];
+    const hash = blockHash(this.#chain.hash, lines);
+    const bytes = Buffer.concat([...lines, Buffer.from(closingLine(this.#chain.blocks, this.#lines.length, hash))]);
+    // The block stays here until it is written whole.
+    this.#isTorn = true;
+    writeAll(file, bytes);
+    this.#isTorn = false;
+    this.#chain.add(lines);
+    this.counters.records += this.#lines.length;
+    this.counters.bytes += bytes.length;
+    this.#head = undefined;
     this.#lines = [];
     this.#blockBytes = 0;
-    this.#records = 0;
     this.#segmentBytes += bytes.length;
     this.#unsynced = true;
     if (this.#options.fsync === 'block') this.sync();
   }
 
   #rotate(): void {
-    if (this.#file === undefined) return;
-    if (this.#records > 0) this.#closeBlock();
-    this.sync();
-    closeSync(this.#file);
-    const path = join(this.#options.folder, segmentName(this.#segment));
-    this.#seal({ number: this.#segment, path, isSealed: false });
-    this.#begin();
-  }
-
-  /** Removes segments that were complete before the retention began, and notes the chain's state behind them. */
-  async #prune(): Promise<void> {
-    const { folder, nowMicros, retentionMicros } = this.#options;
-    const segments = listSegments(folder);
-    for (const [i, segment] of segments.entries()) {
-      const next = segments[i + 1];
-      if (next === undefined || !segment.isSealed) return;
-      const opened = Date.parse(String((await headOf(next))?.opened));
-      if (!(opened * 1000 < nowMicros() - retentionMicros)) return;
-      const chain = new BlockChain(readState(folder, FIRST_STATE));
-      await addBlocks(segment, chain);
-      writeState(folder, FIRST_STATE, chain.state);
-      unlinkSync(segment.path);
+    if (this.#file !== undefined) {
+      this.flush();
+      this.sync();
+      closeSync(this.#file);
+      this.#file = undefined;
     }
+    this.#begin();
+    this.counters.sealed++;
+    this.#seal();
   }
 
-  #seal(segment: SegmentFile): void {
+  /** Compresses complete segments, also those that an earlier attempt left. */
+  #seal(): void {
+    const { folder, onFault } = this.#options;
     this.#sealing = this.#sealing
-      .then(() => compress(segment.path))
-      .then(() => this.#prune())
-      .catch((cause: unknown) => this.#options.onFault(`sealing ${segment.path}`, cause));
+      .then(async () => {
+        for (const { number, path, isSealed } of listSegments(folder)) {
+          if (!isSealed && number < this.#segment) await compress(path);
+        }
+        await this.#options.prune(folder);
+      })
+      .catch((cause: unknown) => onFault(`sealing segments in ${folder}`, cause));
   }
 }
 
@@ -257,47 +282,4 @@ async function compress(path: string): Promise<void> {
   await pipeline(createReadStream(path), createGzip(), createWriteStream(draft, { mode: FILE_MODE, flush: true }));
   renameSync(draft, `${path}.gz`);
   unlinkSync(path);
-}
-
-/** Lines behind a segment's last block. */
-interface OpenLines {
-  readonly lines: readonly Buffer[];
-  /** Bytes up to the end of the last whole line. */
-  readonly end: number;
-  /** The lines are the whole segment: the first is its head. */
-  readonly isWhole: boolean;
-}
-
-/** Adds a segment's blocks to a chain. @returns what stands behind the last one */
-async function addBlocks(segment: SegmentFile, chain: BlockChain): Promise<OpenLines> {
-  let lines: Buffer[] = [];
-  let count = 0;
-  let end = 0;
-  for await (const { bytes, isCut } of readLines(segment)) {
-    if (isCut) break;
-    count++;
-    end += bytes.length;
-    if (count > 1 && Object.hasOwn(parseLine(bytes) ?? {}, 'block')) {
-      chain.add(lines);
-      lines = [];
-    } else lines.push(bytes);
-  }
-  return { lines, end, isWhole: lines.length === count };
-}
-
-async function headOf(segment: SegmentFile): Promise<Readonly<Record<string, unknown>> | undefined> {
-  for await (const { bytes } of readLines(segment)) return parseLine(bytes);
-  return undefined;
-}
-
-export function readState(folder: string, name: string): ChainState | undefined {
-  const path = join(folder, name);
-  if (!existsSync(path) || statSync(path).size === 0) return undefined;
-  return parseChain(readFileSync(path, 'utf8'));
-}
-
-function writeState(folder: string, name: string, state: ChainState): void {
-  const path = join(folder, name);
-  writeFileSync(`${path}.new`, chainText(state), { mode: FILE_MODE, flush: true });
-  renameSync(`${path}.new`, path);
 }

@@ -5,7 +5,7 @@ import { NAMING_FIELDS } from './log-events/fields.js';
 export type Named = readonly [kind: 'user' | 'address', text: string];
 
 /** What stands for it in the line. */
-export type NameOf = (...named: Named) => string;
+type NameOf = (...named: Named) => string;
 
 /** Who orders something without a name of their own: by `ADMIN_TOKEN`, or on this machine. */
 const NO_NAMES: ReadonlySet<string> = new Set(['token', 'local', 'unknown']);

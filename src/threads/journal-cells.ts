@@ -120,6 +120,12 @@ export class ProducerCells {
     Atomics.add(this.#cells, this.#first + DROPPED, records);
   }
 
+  /** What was posted to a thread that died is not written. @returns how many records and rows */
+  forget(): number {
+    Atomics.store(this.#cells, this.#first + BYTES, 0);
+    return Atomics.exchange(this.#cells, this.#first + RECORDS, 0);
+  }
+
   setDropping(isDropping: boolean): void {
     Atomics.store(this.#cells, this.#first + FAILING, isDropping ? 1 : 0);
   }

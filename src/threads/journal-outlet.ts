@@ -92,10 +92,13 @@ export class JournalOutlet {
     this.#cells.setDropping(true);
   }
 
-  /** The journal thread was replaced. What was posted to the old one is counted by main. */
+  /** The journal thread was replaced: what the old one had not written is lost. */
   attach(port: MessagePort): void {
     this.#port.close();
     this.#port = port;
+    const lost = this.#cells.forget();
+    this.#dropped += lost;
+    this.#cells.dropped(lost);
     this.emits.announceAll();
   }
 

@@ -6,12 +6,13 @@
  * {@link SubjectKeys.refresh}. Adding a subject, a day or a hold appends a line; what removes keys holds a lock and replaces the file.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import { lockFolder } from '../lock.js';
-import { KEY_BYTES, type MasterKey, unwrapKey, wrapKey } from './key-wrap.js';
-import { replaceSecretFile, SECRET_FILE_MODE, SharedLines } from './shared-lines.js';
+import { openIndexKey, wrapIndexKey } from './index-key.js';
+import { KEY_BYTES, type MasterKeys, unwrapKey, wrapKey } from './key-wrap.js';
+import { SharedLines } from './shared-lines.js';
 import {
   dayOf,
   dayText,
@@ -24,9 +25,7 @@ import {
 } from './subject-line.js';
 
 const FOLDER_MODE = 0o700;
-const INDEX_FILE = 'index.key';
 const SUBJECTS_FILE = 'subjects.jsonl';
-const INDEX_USE = 'index';
 const HASH_BYTES = 16;
 /** Pseudonyms kept in memory; others are computed again. */
 const CACHED_MAX = 100_000;
@@ -43,8 +42,6 @@ const PSEUDONYM = /^[ua]_[\w-]{22}$/;
 export class KeysBusyError extends Error {
   override readonly name = 'KeysBusyError';
 }
-
-type MasterKeys = readonly [MasterKey, ...MasterKey[]];
 
 export interface SubjectKeysOptions {
   readonly folder: string;
@@ -75,14 +72,14 @@ export class SubjectKeys {
   /** By kind and name. */
   readonly #pseudonyms = new BoundedMap<string, { readonly pseudonym: string; readonly day: number }>(CACHED_MAX);
   #masters: MasterKeys;
-  #indexKey: Buffer;
+  readonly #indexKey: Buffer;
 
   /** Reads or begins the keys in a folder. @throws {Error} when they cannot be read, or the master key is not theirs */
   constructor(options: SubjectKeysOptions) {
     this.#options = options;
     mkdirSync(options.folder, { recursive: true, mode: FOLDER_MODE });
     this.#masters = options.masters();
-    this.#indexKey = this.#openIndexKey();
+    this.#indexKey = openIndexKey(options.folder, this.#masters);
     this.#file = new SharedLines(join(options.folder, SUBJECTS_FILE));
     this.refresh();
   }
@@ -252,7 +249,7 @@ export class SubjectKeys {
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
         const older = [...this.#subjects.values()].filter(({ key }) => !key.startsWith(`${master.id}.`));
         if (older.length === 0 && attempt > 0) {
-          replaceSecretFile(this.#indexPath, `${wrapKey(this.#indexKey, INDEX_USE, master)}\n`);
+          wrapIndexKey(this.#options.folder, this.#indexKey, master);
           return;
         }
         for (const subject of older) {
@@ -263,16 +260,6 @@ export class SubjectKeys {
       }
       throw new KeysBusyError('gateways keep adding keys under an older master key; try again');
     });
-  }
-
-  get #indexPath(): string {
-    return join(this.#options.folder, INDEX_FILE);
-  }
-
-  #openIndexKey(): Buffer {
-    const path = this.#indexPath;
-    if (!existsSync(path)) createSecretFile(path, `${wrapKey(randomBytes(KEY_BYTES), INDEX_USE, this.#masters[0])}\n`);
-    return openIndexKey(path, this.#masters);
   }
 
   #pseudonymOf(subject: Subject): string {
@@ -329,23 +316,6 @@ export class SubjectKeys {
   }
 }
 
-/**
- * Checks that the master keys are those of a folder of keys, if there is one.
- * @throws {Error} when they are not, or it cannot be read
- */
-export function opensKeys(folder: string, masters: MasterKeys): void {
-  const path = join(folder, INDEX_FILE);
-  if (existsSync(path)) openIndexKey(path, masters);
-}
-
-function openIndexKey(path: string, masters: MasterKeys): Buffer {
-  const wrapped = readFileSync(path, 'utf8').trim();
-  const key = unwrapKey(wrapped, INDEX_USE, masters);
-  if (key !== undefined) return key;
-  const own = masters.map(({ id }) => id).join(', ');
-  throw new Error(`${path} is wrapped by the master key ${wrapped.split('.')[0]}; the file has ${own}`);
-}
-
 const useOf = (index: string): string => `subject ${index}`;
 
 function keyedHash(key: Buffer, text: string): string {
@@ -355,17 +325,4 @@ function keyedHash(key: Buffer, text: string): string {
 /** Of the index, not of the subject: the keys alone tell which pseudonyms belong together. */
 function pseudonymOf(kind: SubjectKind, index: string, key: Buffer): string {
   return `${PREFIX[kind]}${keyedHash(key, `${kind} ${index}`)}`;
-}
-
-/** Another process may create it at the same time: then its file stays. */
-function createSecretFile(path: string, text: string): void {
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, text, { mode: SECRET_FILE_MODE, flush: true });
-  try {
-    linkSync(draft, path);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-  } finally {
-    unlinkSync(draft);
-  }
 }

@@ -20,7 +20,7 @@ const open = (nowMs = Date.now()) =>
   });
 const journal = (...args: string[]) => runCli(['journal', ...args], env);
 const orders = () => {
-  const records = takeOrders(keysFolder()).map(line => JSON.parse(line));
+  const records = (takeOrders(keysFolder()) ?? []).map(line => JSON.parse(line));
   ordersWritten(keysFolder());
   return records;
 };

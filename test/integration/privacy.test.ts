@@ -64,17 +64,19 @@ beforeAll(async () => {
   const permissions = join(folder, 'nats.conf');
   writeFileSync(
     permissions,
-    `authorization { users: [ { user: all, password: p }
+    `no_auth_user: all
+     authorization { users: [ { user: all, password: p }
        { user: gw, password: p, permissions: { publish: ">", subscribe: { deny: ["orders.${DENIED}"] } } } ] }`,
   );
   nats = await startNatsServer({ args: ['-c', permissions] });
-  const at = (user: string) => nats.url.replace('//', `//${user}:p@`);
-  publisher = await TestPublisher.connect(at('all'));
+  publisher = await TestPublisher.connect(nats.url);
   collector = await TraceCollector.open();
   await millrace('journal', 'keys', 'new');
   gateway = await startGateway({
     ...journalEnv,
-    NATS_URL: at('gw'),
+    NATS_URL: nats.url,
+    NATS_USER: 'gw',
+    NATS_PASSWORD: 'p',
     NODE_OPTIONS: `--import ${WORKER_DEATH}`,
     WORKERS: '1',
     ENCODERS: '1',
@@ -101,7 +103,7 @@ afterAll(async () => {
 const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
 
 async function connect(path: string, sub: string, address = ADDRESSES[0] ?? ''): Promise<TestClient> {
-  const token = encodeURIComponent(await testToken({ sub, entitlements: ['*:*', 'trades:full'] }));
+  const token = encodeURIComponent(await testToken({ sub, entitlements: ['quotes:*', 'trades:*', 'orders:*', 'rooms:*'] }));
   const joint = path.includes('?') ? '&' : '?';
   const client = await TestClient.connect(`${gateway.url}${path}${joint}token=${token}`, from(address));
   clients.push(client);

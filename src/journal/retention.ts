@@ -17,7 +17,8 @@ const MICROS_PER_MS = 1000;
 interface RetentionOptions {
   /** Of the journal, not of a takeover's chain in it. */
   readonly folder: string;
-  readonly keys: Pick<SubjectKeys, 'refresh' | 'heldSince' | 'expire'>;
+  /** Another process may change them at the same time. @throws {Error} when they cannot be read */
+  readonly openKeys: () => SubjectKeys;
   readonly retentionMicros: number;
   /** Time of day, µs since the Unix epoch. */
   readonly nowMicros: () => number;
@@ -32,26 +33,25 @@ export class Retention {
 
   /** @param own the folder of the chain that this process writes */
   async run(own: string): Promise<void> {
-    const { folder } = this.#options;
-    const keepFromMicros = this.#keepFromMicros();
-    await prune(own, keepFromMicros);
-    const other = join(folder, TAKEOVER_FOLDER);
-    // The chain of a process that has ended: its last segment is never continued if no takeover follows.
-    if (own === folder && existsSync(other)) await whileUnlocked(other, () => prune(other, keepFromMicros, true));
-    await this.#expireKeys();
+    const { folder, openKeys, nowMicros, retentionMicros } = this.#options;
+    const keys = openKeys();
+    try {
+      const { heldSince } = keys;
+      const from = nowMicros() - retentionMicros;
+      // Records from here on must stay.
+      const keepFromMicros = heldSince === undefined ? from : Math.min(from, heldSince * DAY_MICROS);
+      await prune(own, keepFromMicros);
+      const other = join(folder, TAKEOVER_FOLDER);
+      // The chain of a process that has ended: its last segment is never continued if no takeover follows.
+      if (own === folder && existsSync(other)) await whileUnlocked(other, () => prune(other, keepFromMicros, true));
+      await this.#expire(keys);
+    } finally {
+      keys.close();
+    }
   }
 
-  /** Records from here on must stay. */
-  #keepFromMicros(): number {
-    const { keys, nowMicros, retentionMicros } = this.#options;
-    keys.refresh();
-    const { heldSince } = keys;
-    const from = nowMicros() - retentionMicros;
-    return heldSince === undefined ? from : Math.min(from, heldSince * DAY_MICROS);
-  }
-
-  async #expireKeys(): Promise<void> {
-    const { keys, folder, nowMicros } = this.#options;
+  async #expire(keys: SubjectKeys): Promise<void> {
+    const { folder, nowMicros } = this.#options;
     let first = nowMicros();
     for (const chain of listChains(folder)) {
       const [segment] = listSegments(chain.folder);

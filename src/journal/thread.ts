@@ -36,14 +36,16 @@ try {
 async function open(): Promise<void> {
   const { settings, folder, node, origin } = data;
   const signing = openSigningKey(settings.folder, settings.signingKeyFile);
-  const keys = new SubjectKeys({
-    folder: join(settings.folder, KEYS_FOLDER),
-    masters: () => parseMasterKeys(readFileSync(settings.masterKeyFile, 'utf8')),
-    nowMs: () => nowMicros() / MICROS_PER_MS,
-  });
+  const keysFolder = join(settings.folder, KEYS_FOLDER);
+  const openKeys = () =>
+    new SubjectKeys({
+      folder: keysFolder,
+      masters: () => parseMasterKeys(readFileSync(settings.masterKeyFile, 'utf8')),
+      nowMs: () => nowMicros() / MICROS_PER_MS,
+    });
   const retention = new Retention({
     folder: settings.folder,
-    keys,
+    openKeys,
     retentionMicros: settings.retentionMs * MICROS_PER_MS,
     nowMicros,
   });
@@ -61,11 +63,12 @@ async function open(): Promise<void> {
   const journal = new Journal({
     folder,
     writer,
-    keys,
+    keysFolder,
+    openKeys,
     cells: new JournalCells(data.cells),
     origin,
     signingKey: signing.key,
-    ordersFolder: folder === settings.folder ? join(settings.folder, KEYS_FOLDER) : undefined,
+    recordsOrders: folder === settings.folder,
     syncsBlocks: settings.fsync === 'block',
     nowMicros,
     post,

@@ -31,6 +31,8 @@ const HASH_BYTES = 16;
 const CACHED_MAX = 100_000;
 /** Subjects with a key, some 250 bytes of memory each. Beyond them, a new one gets a pseudonym whose key is not kept. */
 export const SUBJECTS_MAX = 500_000;
+/** Lines of the file that may have been replaced by later ones, besides one for each subject. */
+const SPARE_LINES_MAX = 10_000;
 /** Attempts to add a line while others replace the file. */
 const ATTEMPTS_MAX = 5;
 
@@ -71,6 +73,8 @@ export class SubjectKeys {
   readonly #subjects = new Map<string, Subject>();
   /** By kind and name. */
   readonly #pseudonyms = new BoundedMap<string, { readonly pseudonym: string; readonly day: number }>(CACHED_MAX);
+  /** In the file. */
+  #lines = 0;
   #masters: MasterKeys;
   readonly #indexKey: Buffer;
 
@@ -100,6 +104,7 @@ export class SubjectKeys {
   /** Takes over what other processes did. Call it before the pseudonyms of each batch. @throws {Error} for a damaged file */
   refresh(): void {
     const { lines, isReplaced } = this.#file.read();
+    this.#lines = lines.length + (isReplaced ? 0 : this.#lines);
     if (isReplaced) {
       // Keys were destroyed, or wrapped by another master key.
       this.#subjects.clear();
@@ -226,12 +231,14 @@ export class SubjectKeys {
 
   /**
    * Destroys the keys of subjects that no record before this day's names any longer, unless they are held. It also
-   * removes lines that later ones replace.
+   * removes lines that later ones replace, if there are many.
    * @returns how many keys. @throws {KeysBusyError} while another process changes the keys
    */
   expire(beforeDay: number): number {
     return this.#locked(() => {
       const old = [...this.#subjects.values()].filter(({ held, seen }) => held === undefined && seen < beforeDay);
+      // All processes read a new file as a whole.
+      if (old.length === 0 && this.#lines < SPARE_LINES_MAX + 2 * this.#subjects.size) return 0;
       for (const { index } of old) this.#subjects.delete(index);
       this.#rewrite();
       return old.length;

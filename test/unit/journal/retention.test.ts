@@ -14,14 +14,16 @@ import { WrittenJournal } from '../../support/journal/written.js';
 const DAY_MICROS = 86_400_000_000;
 
 class RetainedJournal extends WrittenJournal {
-  readonly keys = new SubjectKeys({
-    folder: join(this.folder, 'keys'),
-    masters: () => parseMasterKeys('ab'.repeat(32)),
-    nowMs: () => this.nowMicros / 1000,
-  });
+  readonly openKeys = () =>
+    new SubjectKeys({
+      folder: join(this.folder, 'keys'),
+      masters: () => parseMasterKeys('ab'.repeat(32)),
+      nowMs: () => this.nowMicros / 1000,
+    });
+  readonly keys = this.openKeys();
   readonly retention = new Retention({
     folder: this.folder,
-    keys: this.keys,
+    openKeys: this.openKeys,
     retentionMicros: 2 * DAY_MICROS,
     nowMicros: () => this.nowMicros,
   });
@@ -48,6 +50,7 @@ class RetainedJournal extends WrittenJournal {
 
   /** Days whose user has a key. */
   users(days: number): number[] {
+    this.keys.refresh();
     return Array.from({ length: days }, (_, day) => day).filter(
       day => this.keys.known('user', `user-${day}`) !== undefined,
     );

@@ -120,13 +120,18 @@ export const KINDS = {
       seq,
     },
   ),
-  paused: kind('The topic is no longer sent to this connection; `seq` is the last position handed to its socket.', {
-    c: connection,
-    topic: z.string(),
-    epoch,
-    seq,
-    reason: text,
-  }),
+  paused: kind(
+    'The view of the topic no longer reaches this connection. `seq` is the last position certainly handed to its socket: of what the ' +
+      'view published behind it since `live`, any may be lost. Of a topic of all symbols, another record with `symbol` says it for one.',
+    {
+      c: connection,
+      topic: z.string(),
+      symbol: view.symbol,
+      epoch,
+      seq,
+      reason: text,
+    },
+  ),
   sent: kind('Market data sent to this connection alone: catch-up, replays, and what was queued for it.', {
     c: connection,
     ...view,

@@ -9,14 +9,15 @@ import type { Tier } from '../../protocol/view-options.js';
 import { Cursor } from '../../threads/cursor.js';
 import { servedLane } from '../../threads/lanes.js';
 import type { InterestChange } from '../../threads/thread-messages.js';
+import type { SentCell, SentCells } from '../model/sent-cell.js';
 import type { Subscription, View } from '../model/session.js';
-import { type SentCell, type SentCells, ViewOf } from '../model/view.js';
+import { ViewOf } from '../model/view.js';
 import type { Asker } from './request-queue.js';
 import { TierViews } from './tier-views.js';
 import { type RequestLimits, ViewRequests } from './view-requests.js';
 
 export { NO_DATA, type Part } from '../model/part.js';
-export type { SentCell } from '../model/view.js';
+export type { SentCell } from '../model/sent-cell.js';
 
 /** Finds the cell of a stream, format and class in the map, creating it if necessary. */
 export function sentCellsIn(cells: Map<string, SentCell>): SentCells {
@@ -45,6 +46,7 @@ export class Views {
   readonly #tables: Record<Tier, TierViews> = { institutional: new TierViews(), retail: new TierViews() };
   readonly #counts: Record<Tier, number> = { institutional: 0, retail: 0 };
   readonly #rings: number;
+  readonly #onEnd: (view: View) => void;
   #lastNative = 0;
   /** Unused views, and when a check first found them unused. */
   readonly #unused = new Map<View, { sinceMs: number | undefined }>();
@@ -52,14 +54,17 @@ export class Views {
   /**
    * @param rings number of encoders, each of which answers for `trades:*`
    * @param tell queues a change of interest for the hub
+   * @param onEnd called when a view is no longer used
    */
   constructor(
     rings: number,
     tell: (change: InterestChange) => void,
     sentCell: SentCells,
     limits?: Partial<RequestLimits>,
+    onEnd: (view: View) => void = () => {},
   ) {
     this.#rings = rings;
+    this.#onEnd = onEnd;
     this.sentCell = sentCell;
     this.requests = new ViewRequests(rings, tell, limits);
   }
@@ -163,6 +168,7 @@ export class Views {
     this.#counts[view.tier]--;
     this.#tables[view.tier].remove(view);
     this.requests.end(view);
+    this.#onEnd(view);
   }
 
   /**

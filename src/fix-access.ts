@@ -51,17 +51,9 @@ export class SharedAccess implements FixAccess {
   isShedding = false;
   readonly #messageRate: MessageRate;
   readonly #owners: Owners;
-  readonly #journal: JournalOutlet | undefined;
   readonly #apiKeys: Access['authentication']['apiKeys'];
 
-  /** @param journal undefined: there is none */
-  constructor(
-    data: WorkerThreadData,
-    access: Access,
-    journal: JournalOutlet | undefined,
-    post: (message: FromWorker) => void,
-  ) {
-    this.#journal = journal;
+  constructor(data: WorkerThreadData, access: Access, post: (message: FromWorker) => void) {
     const { config } = data;
     this.symbols = new SymbolLookup(config.symbols, post);
     this.limits = new ConnectionLimits(config.limits, data);
@@ -102,9 +94,6 @@ export class SharedAccess implements FixAccess {
     if (this.isShedding && credential.tier === 'retail') {
       this.limits.refused.overload++;
       return laterText('the gateway is overloaded', spreadRetrySeconds());
-    }
-    if (this.#journal?.isRefusing === true) {
-      return laterText('the journal cannot be written', spreadRetrySeconds());
     }
     const refusal = this.limits.enter(address, credential);
     return refusal === undefined ? undefined : laterText(refusal.message, refusal.retryAfterSeconds);

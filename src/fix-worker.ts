@@ -69,7 +69,7 @@ export class FixWorker {
     this.#port = data.port;
     const clock = new WallClock();
     this.#journal = data.journal && new JournalOutlet(data.journal, data.worker, () => clock.nowMicros());
-    this.#shared = new SharedAccess(data, access, this.#journal, post);
+    this.#shared = new SharedAccess(data, access, post);
     const ids = new ConnectionIds();
     const nowMs = () => performance.now();
     this.#log = new ClientLog({ ids, settings: data.config, post, nowMs });
@@ -85,6 +85,7 @@ export class FixWorker {
       log: fixLogOf(this.#log),
       records,
       views: this.#views,
+      journal: this.#journal,
       numbers: this.#numbers,
       nextId: () => ids.next(),
       addressOf: clientAddressOf,

@@ -9,6 +9,7 @@ import { ThreadQuestions } from './gateway/supervision/thread-questions.js';
 import type { Hub } from './hub/hub.js';
 import type { ServiceStatus } from './hub/service-status.js';
 import type { Loads } from './hub/shards/loads.js';
+import type { Journalling } from './journalling.js';
 import type { DescriptorWatch } from './observe/descriptors.js';
 import type { Logger } from './observe/log.js';
 import type { SampledNotes } from './observe/sampled-notes.js';
@@ -25,6 +26,7 @@ interface WorkerWiring {
   readonly descriptors: DescriptorWatch;
   readonly keySet: KeySetPosts;
   readonly fix: FixSide;
+  readonly journal: Journalling;
   /** What is made after the threads' supervisor. */
   readonly later: () => { readonly hub: Hub; readonly reload: Reload };
   /** A drain was ordered, and the threads were told. */
@@ -40,7 +42,7 @@ export interface Workers {
 }
 
 export function newWorkers(wiring: WorkerWiring): Workers {
-  const { config, log, notes, loads, keySet, later, shared } = wiring;
+  const { config, log, notes, loads, keySet, journal, later, shared } = wiring;
   const questions: ThreadQuestions = new ThreadQuestions({
     workers: readerThreads(config()),
     post: (worker, question) => workers.post(worker, question),
@@ -56,6 +58,7 @@ export function newWorkers(wiring: WorkerWiring): Workers {
     config,
     threadFile: GATEWAY_THREAD,
     fixThreadFile: FIX_THREAD,
+    journal: worker => journal.start(worker),
     keys: () => keySet.keys,
     onMessage: (worker, message) => {
       if (message.type === 'admin') questions.answered(worker, message);
@@ -64,6 +67,7 @@ export function newWorkers(wiring: WorkerWiring): Workers {
     onStarting: worker => welcome(wiring, workers, worker),
     onDown: (worker, reason) => {
       log.error({ worker, reason }, 'gateway worker died and is replaced');
+      journal.ended(worker, reason);
       forget(worker);
     },
     onFault: (worker, message) => notes.fault(`gateway worker ${worker}`, message),
@@ -78,6 +82,7 @@ export function newWorkers(wiring: WorkerWiring): Workers {
       wiring.onFatal(`no gateway worker can serve: worker ${worker} ${reason}`);
     },
   });
+  journal.connect((worker, message, transfer) => workers.post(worker, message, transfer));
   return { supervisor: workers, questions };
 }
 

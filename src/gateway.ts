@@ -5,16 +5,14 @@
  *                        ▲                                              │
  *                        └──────────── interest, snapshot requests ─────┘
  */
-import { adminTokenAfter } from './admin/access.js';
 import { type Admin, createAdmin } from './admin/create-admin.js';
 import type { MainParts } from './admin/main-stats.js';
-import { Reload } from './admin/reload.js';
+import { configAfter, Reload } from './admin/reload.js';
 import { LiveTokens } from './auth/live-token.js';
 import { ConfigError } from './config/config-error.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
 import { readerThreads } from './config/reader-threads.js';
-import { createFeed } from './feed/create-feed.js';
 import { feedOfHub } from './feed/feed-of-hub.js';
 import type { Feed } from './feed-contract/feed.js';
 import { FixSide } from './fix-side.js';
@@ -28,11 +26,13 @@ import { feedSink } from './hub/feed-sink.js';
 import type { Hub } from './hub/hub.js';
 import { ServiceStatus } from './hub/service-status.js';
 import { Loads } from './hub/shards/loads.js';
+import type { Journalling } from './journalling.js';
+import { type LoadedParts, loadParts } from './loaded-parts.js';
 import { endInTurn, inTime } from './observe/deadline.js';
 import { DescriptorWatch } from './observe/descriptors.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { SampledNotes } from './observe/sampled-notes.js';
-import { openTracing, type Tracing } from './observe/tracing/tracing.js';
+import type { Tracing } from './observe/tracing/tracing.js';
 import { Readiness } from './readiness.js';
 import { ControlOrders } from './revocation/control-orders.js';
 import { RevocationKeeper } from './revocation/keeper.js';
@@ -53,12 +53,12 @@ export class Gateway {
   readonly #notes: SampledNotes;
   readonly #feed: Feed;
   readonly #tracing: Tracing | undefined;
+  readonly #journal: Journalling;
   readonly #hub: Hub;
   readonly #workers: WorkerSupervisor;
   readonly #admin: Admin;
   readonly #descriptors = new DescriptorWatch(isShort => {
-    if (isShort) this.#log.error('out of file descriptors; refusing new connections');
-    else this.#log.warn('file descriptors available again; accepting connections');
+    this.#notes.descriptors(isShort);
     this.#workers.postAll({ type: 'accept', isAccepting: !isShort });
   });
   #adminPort = 0;
@@ -79,16 +79,17 @@ export class Gateway {
 
   /** A gateway that has not started. */
   static async create(config: Config, log: Logger, host: GatewayHost): Promise<Gateway> {
-    return new Gateway(config, log, host, await createFeed(config, log), await openTracing(config, log));
+    return new Gateway(config, log, host, await loadParts(config, log, host));
   }
 
-  private constructor(config: Config, log: Logger, host: GatewayHost, feed: Feed, tracing: Tracing | undefined) {
+  private constructor(config: Config, log: Logger, host: GatewayHost, { journal, feed, tracing }: LoadedParts) {
     this.#host = host;
     this.#config = config;
     this.#log = log;
     this.#notes = new SampledNotes(log, this.#sampler);
     this.#feed = feed;
     this.#tracing = tracing;
+    this.#journal = journal;
     this.#revocations = new RevocationKeeper({
       config,
       log,
@@ -99,6 +100,7 @@ export class Gateway {
       nodeName: config.nodeName,
       log,
       revocations: this.#revocations,
+      record: order => journal.record(order),
       onDrain: () => this.#redirectClients(),
     });
     this.#keySet = new KeySetPosts(config.auth.jwksUrl, log, () => this.#workers);
@@ -124,8 +126,12 @@ export class Gateway {
     this.#certificate = certificateFilesOf(config, log, () => this.#workers.postAll({ type: 'certificate' }));
     this.#reload = new Reload({
       log,
+      record: order => journal.record(order),
       reread: () => host.reread(),
-      take: fresh => this.#take(fresh),
+      take: fresh => {
+        this.#config = configAfter(this.#config, fresh, log);
+        return this.#config;
+      },
       certificate: this.#certificate,
       keySet: this.#keySet,
       workers: this.#workers,
@@ -158,6 +164,7 @@ export class Gateway {
       areDescriptorsShort: this.#descriptors.isShort,
       areRevocationsReadable: this.#revocations.isReadable,
       areKeysMissing: this.#keySet.isMissing,
+      isJournalRefusing: this.#journal.isRefusing,
     }));
   }
 
@@ -171,6 +178,7 @@ export class Gateway {
       descriptors: this.#descriptors,
       keySet: this.#keySet,
       fix: this.#fix,
+      journal: this.#journal,
       later: () => ({ hub: this.#hub, reload: this.#reload }),
       isDrainOrdered: () => this.#isDraining && this.#draining === undefined,
       onFatal: reason => this.#host.onFatal(reason),
@@ -233,7 +241,7 @@ export class Gateway {
     const sink = feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log: this.#log, name });
     const [outcome] = await Promise.all([this.#feed.start(sink), this.#keySet.open()]);
     if (!outcome.ok) throw new ConfigError(outcome.detail);
-    await Promise.all([this.#revocations.open(), this.#fix.open(predecessor !== undefined)]);
+    await Promise.all([this.#revocations.open(), this.#fix.open(predecessor !== undefined), this.#journal.open()]);
     this.#isFeedStarted = true;
     if (this.#closing !== undefined) throw new Error('closed during the start');
     // After the feed starts: from then on this process hears of new revocations itself.
@@ -302,6 +310,7 @@ export class Gateway {
       { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#feed.stop(), this.#revocations.close()]) },
       { name: 'hub', maxMs: 700, end: () => Promise.all([this.#hub.close(), this.#fix.close()]) },
       { name: 'admin', maxMs: 300, end: () => this.#admin.server.close() },
+      { name: 'journal', maxMs: 1_000, end: () => this.#journal.close() },
       { name: 'tracing', maxMs: 300, end: async () => this.#tracing?.close() },
     ]);
     // A process whose threads hold sockets cannot exit cleanly.
@@ -312,15 +321,6 @@ export class Gateway {
   /** Reloads keys, certificates and the settings that may change. Never rejects. @param reason what asked for it */
   reload(reason: string): Promise<void> {
     return this.#reload.run(reason);
-  }
-
-  #take(fresh: Config): Config {
-    const { logLevel, logClients, logUsers, auth } = fresh;
-    const { secret, previousSecret } = auth;
-    const adminToken = adminTokenAfter(this.#config, fresh, this.#log);
-    const authNow = { ...this.#config.auth, secret, previousSecret };
-    this.#config = { ...this.#config, logLevel, logClients, logUsers, adminToken, auth: authNow };
-    return this.#config;
   }
 
   /** Retail clients first: they are sent less often, then refused. Institutional clients keep their latency. */
@@ -343,6 +343,7 @@ export class Gateway {
       tracing: this.#tracing?.stats,
       certificate: this.#certificate,
       clock: this.#host.clock(),
+      journal: this.#journal,
       logLinesLost: this.#host.logLinesLost(),
     };
   }

@@ -5,5 +5,6 @@
 export const GATEWAY_THREAD = new URL('./gateway/thread.js', import.meta.url);
 export const ENCODER_TASK = new URL('./encoder/task.js', import.meta.url);
 export const FIX_THREAD = new URL('./fix-thread.js', import.meta.url);
+export const JOURNAL_THREAD = new URL('./journal/thread.js', import.meta.url);
 export const PAGES = new URL('./dashboard/', import.meta.url);
 export const PACKAGE_FILE = new URL('../package.json', import.meta.url);

@@ -21,6 +21,8 @@ interface ReadinessParts {
   readonly areRevocationsReadable: boolean;
   /** There is a key set to fetch, and no keys of it that may be used. */
   readonly areKeysMissing: boolean;
+  /** JOURNAL_FAIL=closed, and the journal cannot be written. */
+  readonly isJournalRefusing: boolean;
 }
 
 /** Everything that can keep a gateway from being ready, and whether it does now. */
@@ -37,6 +39,7 @@ function obstacles(parts: ReadinessParts): Readonly<Record<NotReadyReason, boole
     encoders_stuck: hub.shards.some(shard => shard.watch.isStuck),
     revocations: config.revocations.isRequired && !parts.areRevocationsReadable,
     key_set: parts.areKeysMissing,
+    journal: parts.isJournalRefusing,
     workers_stable: workers.crashLoops > 0,
     encoders_stable: hub.crashLoops > 0,
   };

@@ -76,11 +76,12 @@ export function connectionRoutes(parts: ApiParts): Route[] {
         found.answers.map(one => one.answer),
         found.silent,
         ({ user }: NonNullable<AdminTopics['end']['answer']>) => {
-          logged('done', { connection: id, code: body.code, user });
+          logged('done', { connection: id, code: body.code, user }, { c: id });
           return json({ id, code: body.code });
         },
       );
-      if (answer.status !== 200) logged(answer.status === 404 ? 'not_found' : 'unavailable', { connection: id });
+      if (answer.status !== 200)
+        logged(answer.status === 404 ? 'not_found' : 'unavailable', { connection: id }, { c: id });
       return answer;
     }),
     read('/users/*', {}, ({ id }) => user(parts, id)),

@@ -15,6 +15,7 @@ import type { KindNumbers, LimitName, MainStats, NotReadyReason, ThreadNumbers }
 import { SOURCE_KINDS } from '../protocol/topics.js';
 import { timeOfDayAt } from '../protocol/wall-clock.js';
 import type { KeeperStats } from '../revocation/keeper.js';
+import type { AdminRecord } from '../threads/journal-records.js';
 
 export interface MainParts {
   readonly hub: Hub;
@@ -29,6 +30,11 @@ export interface MainParts {
   readonly clock: ClockReading | undefined;
   /** Undefined: nothing is traced. */
   readonly tracing: MainStats['tracing'];
+  readonly journal: {
+    readonly numbers: MainStats['journal'];
+    readonly isClockAlarming: boolean;
+    record(order: AdminRecord): void;
+  };
   readonly logLinesLost: number;
 }
 
@@ -53,6 +59,8 @@ export function mainStatsOf(parts: MainParts, around: Surroundings): MainStats {
     limits: limitsOf(around.limits),
     certificateExpirySeconds: certificate?.expiresAtMs === undefined ? undefined : certificate.expiresAtMs / 1000,
     clock,
+    isClockAlarming: parts.journal.isClockAlarming,
+    journal: parts.journal.numbers,
     threads: [around.mainThread, ...gatewayThreads(workers), ...encoderThreads(hub, around.encoders)],
     users: workers.users,
     kinds: kindsOf(hub),

@@ -52,7 +52,7 @@ function revocationRoutes(parts: ApiParts): Route[] {
         caller,
         'revoke',
         order.reason,
-      )(stored === undefined ? 'no_room' : 'done', { ...target, stored });
+      )(stored === undefined ? 'no_room' : 'done', { ...target, stored }, by === 'sub' ? { user: value } : {});
       if (stored === undefined) return failure('unavailable', 'this gateway has no room for another revocation');
       const expiresAtMs = revocations.expiresAtMs(revocation);
       return json({
@@ -121,14 +121,18 @@ function broadcastRoute(parts: ApiParts): Route {
       caller,
       'broadcast',
       why,
-    )(silent.length === 0 ? 'done' : 'in_part', {
-      severity,
-      message,
-      to: shownTarget(config(), target),
-      sent,
-      skipped,
-      silentThreads,
-    });
+    )(
+      silent.length === 0 ? 'done' : 'in_part',
+      {
+        severity,
+        message,
+        to: shownTarget(config(), target),
+        sent,
+        skipped,
+        silentThreads,
+      },
+      'all' in target ? {} : target,
+    );
     return json({ sent, skipped, silent_threads: silentThreads });
   });
 }

@@ -8,7 +8,9 @@ import { SETTINGS } from '../config/settings-table.js';
 import type { CertificateFiles } from '../gateway/supervision/certificate-files.js';
 import type { KeySetPosts } from '../gateway/supervision/key-set-posts.js';
 import type { Logger } from '../observe/log.js';
+import type { AdminRecord } from '../threads/journal-records.js';
 import type { Reloaded, ToWorker } from '../threads/thread-messages.js';
+import { adminTokenAfter } from './access.js';
 
 /** How long the workers may take to read their files; a fetch of a key set is not part of it. */
 const WORKERS_MAX_MS = 5_000;
@@ -22,6 +24,8 @@ export interface Reread {
 
 interface ReloadParts {
   readonly log: Logger;
+  /** For the journal. */
+  readonly record: (order: AdminRecord) => void;
   /** @throws {ConfigError} when they are invalid; nothing is reloaded then */
   readonly reread: () => Reread;
   /** Takes over the reloadable settings of this configuration, and returns the configuration in force. */
@@ -29,6 +33,14 @@ interface ReloadParts {
   readonly certificate: CertificateFiles | undefined;
   readonly keySet: Pick<KeySetPosts, 'reload'>;
   readonly workers: { readonly listening: number; postAll(message: ToWorker): void };
+}
+
+/** The configuration in force after a reload: what can be reloaded is taken from the fresh one. */
+export function configAfter(inForce: Config, fresh: Config, log: Logger): Config {
+  const { logLevel, logClients, logUsers } = fresh;
+  const { secret, previousSecret } = fresh.auth;
+  const adminToken = adminTokenAfter(inForce, fresh, log);
+  return { ...inForce, logLevel, logClients, logUsers, adminToken, auth: { ...inForce.auth, secret, previousSecret } };
 }
 
 export class Reload {
@@ -57,13 +69,14 @@ export class Reload {
   }
 
   async #run(reason: string): Promise<void> {
-    const { log, reread, take, certificate, keySet } = this.#parts;
+    const { log, record, reread, take, certificate, keySet } = this.#parts;
     let fresh: Reread;
     try {
       fresh = reread();
     } catch (cause) {
       if (!(cause instanceof ConfigError)) throw cause;
       log.error({ reason, problems: cause.message.split('\n') }, 'reload refused: keeping all settings');
+      record({ k: 'admin', what: 'reload', by: reason, result: 'refused' });
       return;
     }
     const config = take(fresh.config);
@@ -86,7 +99,10 @@ export class Reload {
     log.level = config.logLevel;
     // The line is written if the old level or the new one shows it.
     if (!log.isLevelEnabled('info')) log.level = before;
-    if (unusable.length + needsRestart.length > 0) log.warn(fields, 'reloaded in part');
+    const isWhole = unusable.length + needsRestart.length === 0;
+    const detail = fields.reloaded.join(' ');
+    record({ k: 'admin', what: 'reload', by: reason, detail, result: isWhole ? 'done' : 'in_part' });
+    if (!isWhole) log.warn(fields, 'reloaded in part');
     else log.info(fields, 'reloaded');
     log.level = config.logLevel;
   }

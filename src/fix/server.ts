@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Credential } from '../auth/credential.js';
 import type { Config, FixConfig } from '../config/environment.js';
 import type { FixEnd } from '../threads/fix-stats.js';
+import type { JournalOutlet } from '../threads/journal-outlet.js';
 import type { FixAccess, FixLog } from './access.js';
 import { FixConnection } from './connection.js';
 import { FixListener } from './listener.js';
@@ -18,6 +19,7 @@ export const TICK_MS = 100;
 export const SAVE_MS = 1_000;
 /** As long as a Logon may take. */
 const HANDSHAKE_MS_MAX = 10_000;
+const UNRECORDED = 'the journal cannot be written; log on later, or at another gateway';
 
 interface ServerParts {
   readonly config: Config;
@@ -27,6 +29,8 @@ interface ServerParts {
   /** Undefined: nothing is recorded. */
   readonly records: FixRecords | undefined;
   readonly views: FixViews;
+  /** Undefined: there is no journal. */
+  readonly journal: Pick<JournalOutlet, 'isRefusing'> | undefined;
   readonly numbers: NumberRequests;
   readonly nextId: () => number;
   /** A client's address, from the socket's. */
@@ -203,8 +207,9 @@ export class FixServer {
   async #logon(connection: FixConnection, request: LogonRequest): Promise<void> {
     const { access, onFault } = this.#parts;
     try {
-      if (this.#closedFor !== undefined) {
-        connection.refuse(this.#closedFor);
+      const closedFor = this.#parts.journal?.isRefusing === true ? UNRECORDED : this.#closedFor;
+      if (closedFor !== undefined) {
+        connection.refuse(closedFor);
         return;
       }
       const { username, password } = request;

@@ -1,10 +1,16 @@
 /** One process writes a journal at a time. A lock whose process has ended is taken over. */
-import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+const FOLDER_MODE = 0o750;
 const LOCK = 'journal.lock';
 /** Most attempts while other processes take and release the lock. */
 const ATTEMPTS_MAX = 5;
+
+/** Makes the folder of a journal, readable by its owner and group. @throws {Error} when it cannot be made */
+export function makeFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+}
 
 /** @returns what releases the lock; undefined while another process holds it. @throws {Error} when the folder is unusable */
 export function lockFolder(folder: string): (() => void) | undefined {

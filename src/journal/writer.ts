@@ -7,9 +7,9 @@ import {
   createReadStream,
   createWriteStream,
   existsSync,
+  fstatSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -21,15 +21,8 @@ import {
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import {
-  BlockChain,
-  blockHash,
-  type ChainState,
-  chainText,
-  closingLine,
-  EMPTY_CHAIN,
-  parseChain,
-} from './block-chain.js';
+import { BlockChain, blockHash, type ChainState, chainText, closingLine, parseChain } from './block-chain.js';
+import { makeFolder } from './lock.js';
 import { type ClockQuality, listSegments, parseLine, readLines, type SegmentFile, segmentName } from './segments.js';
 
 /** A block is closed at the latest this long after its first record, or at this size. */
@@ -37,7 +30,6 @@ const BLOCK_MS_MAX = 100;
 const BLOCK_BYTES_MAX = 256 * 1024;
 /** Only the owner and the group may read: the journal holds personal data. */
 const FILE_MODE = 0o640;
-const FOLDER_MODE = 0o750;
 const DAY_MICROS = 86_400_000_000;
 
 /** The state before the first segment that is kept, and before the last one. */
@@ -54,22 +46,29 @@ export interface WriterOptions {
   /** Time of day, µs since the Unix epoch. */
   readonly nowMicros: () => number;
   readonly clock: () => ClockQuality;
+  /** Writes some bytes and returns how many; tests refuse them. */
+  readonly write?: (file: number, bytes: Buffer, from: number) => number;
   /** A complete segment could not be compressed, or an old one not removed. Nothing is lost. */
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
 export class JournalWriter {
+  /** Since the start. `fsyncSeconds`: time spent in them. */
+  readonly counters = { records: 0, bytes: 0, sealed: 0, fsyncs: 0, fsyncSeconds: 0 };
   readonly #options: WriterOptions;
   #chain = new BlockChain();
   #segment = 0;
   #file: number | undefined;
   #segmentBytes = 0;
   #openedMicros = 0;
+  /** Of the segment, until its first block is written. */
+  #head: Buffer | undefined;
   #lines: Buffer[] = [];
-  #records = 0;
   #blockBytes = 0;
   #blockMicros = 0;
   #unsynced = false;
+  /** A write failed half way: the file is longer than its blocks. */
+  #isTorn = false;
   #sealing: Promise<void> = Promise.resolve();
 
   constructor(options: WriterOptions) {
@@ -78,6 +77,16 @@ export class JournalWriter {
 
   get blocks(): number {
     return this.#chain.blocks;
+  }
+
+  /** Number of the segment that is being written. */
+  get segment(): number {
+    return this.#segment;
+  }
+
+  /** Records that are in no block yet. */
+  get unwritten(): number {
+    return this.#lines.length;
   }
 
   /** The root of the tree over all blocks. */
@@ -92,23 +101,21 @@ export class JournalWriter {
    */
   async open(): Promise<void> {
     const { folder } = this.#options;
-    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+    makeFolder(folder);
     const segments = listSegments(folder);
     // A crash may leave a file without its head.
     while (segments.length > 0 && (await headOf(segments.at(-1) as SegmentFile)) === undefined) {
       unlinkSync((segments.pop() as SegmentFile).path);
     }
     const last = segments.at(-1);
-    if (last === undefined) {
-      writeState(folder, FIRST_STATE, EMPTY_CHAIN);
-    } else {
+    if (last !== undefined) {
       const state = await this.#stateBefore(segments, last);
       this.#chain = new BlockChain(state);
       this.#repair(last, await addBlocks(last, this.#chain));
       this.#segment = last.number;
-      if (!last.isSealed) this.#seal(last);
     }
     this.#begin();
+    this.#seal();
   }
 
   /** The chain's state before the last segment: as it was noted, or by reading all segments. */
@@ -141,52 +148,73 @@ export class JournalWriter {
     }
   }
 
-  /** Begins the next segment. Its head belongs to its first block. */
-  #begin(): void {
+  /** Begins the next segment, unless one is open. Its head belongs to its first block. */
+  #begin(): number {
+    if (this.#file !== undefined) return this.#file;
     const { folder, node, nowMicros, clock } = this.#options;
+    makeFolder(folder);
+    // The first one, or all were removed: the chain goes on in the files that follow.
+    if (listSegments(folder).length === 0) writeState(folder, FIRST_STATE, this.#chain.state);
+    writeState(folder, LAST_STATE, this.#chain.state);
+    this.#file = openSync(join(folder, segmentName(this.#segment + 1)), 'ax', FILE_MODE);
     this.#segment++;
     this.#openedMicros = nowMicros();
-    writeState(folder, LAST_STATE, this.#chain.state);
-    this.#file = openSync(join(folder, segmentName(this.#segment)), 'ax', FILE_MODE);
     this.#segmentBytes = 0;
+    this.#isTorn = false;
     const opened = new Date(this.#openedMicros / 1000).toISOString();
     const head = { segment: this.#segment, prev: this.#chain.hash.toString('hex'), node, opened, clock: clock() };
-    this.#push(`${JSON.stringify(head)}\n`);
+    this.#head = Buffer.from(`${JSON.stringify(head)}\n`);
+    return this.#file;
   }
 
-  #push(line: string): void {
-    const bytes = Buffer.from(line);
+  /** @param record one JSON object without a newline. @throws {Error} when the disk refuses it: then it was not taken */
+  write(record: string): void {
+    if (this.#blockBytes >= BLOCK_BYTES_MAX) this.#closeBlock();
+    const bytes = Buffer.from(`${record}\n`);
     if (this.#lines.length === 0) this.#blockMicros = this.#options.nowMicros();
     this.#lines.push(bytes);
     this.#blockBytes += bytes.length;
   }
 
-  /** @param record one JSON object without a newline. @throws {Error} when the disk refuses it */
-  write(record: string): void {
-    this.#push(`${record}\n`);
-    this.#records++;
-    if (this.#blockBytes >= BLOCK_BYTES_MAX) this.#closeBlock();
-  }
-
   /** Closes a block that is due, and a segment. Call it every {@link BLOCK_MS_MAX}. @throws {Error} when the disk refuses it */
   maintain(): void {
     const nowMicros = this.#options.nowMicros();
-    if (this.#records > 0 && nowMicros - this.#blockMicros >= BLOCK_MS_MAX * 1000) this.#closeBlock();
+    const isDue = this.#blockBytes >= BLOCK_BYTES_MAX || nowMicros - this.#blockMicros >= BLOCK_MS_MAX * 1000;
+    if (this.#lines.length > 0 && isDue) this.#closeBlock();
     const isNextDay = Math.floor(nowMicros / DAY_MICROS) !== Math.floor(this.#openedMicros / DAY_MICROS);
     if (this.#segmentBytes >= this.#options.segmentBytesMax || (isNextDay && this.#segmentBytes > 0)) this.#rotate();
   }
 
-  /** For `fsync: 'second'`: call it every second. */
+  /** Closes the block that is open, if any. @throws {Error} when the disk refuses it */
+  flush(): void {
+    if (this.#lines.length > 0) this.#closeBlock();
+  }
+
+  /** For `fsync: 'second'`: call it every second. @throws {Error} when the disk refuses it, or the file was removed */
   sync(): void {
+    this.#checkFile();
     if (this.#file === undefined || !this.#unsynced || this.#options.fsync === 'off') return;
+    const startedMs = performance.now();
     fsyncSync(this.#file);
+    this.counters.fsyncs++;
+    this.counters.fsyncSeconds += (performance.now() - startedMs) / 1000;
     this.#unsynced = false;
+  }
+
+  /** Writes to a file that was removed succeed: only its name tells. The next segment continues the chain. */
+  #checkFile(): void {
+    if (this.#file === undefined) return;
+    const path = join(this.#options.folder, segmentName(this.#segment));
+    if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(this.#file).ino) return;
+    closeSync(this.#file);
+    this.#file = undefined;
+    throw new Error(`${path} was removed while it was written: blocks are lost`);
   }
 
   /** Closes the last block and the file. The segment is continued by the next one, after a restart. */
   async close(): Promise<void> {
     if (this.#file === undefined) return;
-    if (this.#records > 0) this.#closeBlock();
+    this.flush();
     this.sync();
     closeSync(this.#file);
     this.#file = undefined;
@@ -194,34 +222,37 @@ export class JournalWriter {
   }
 
   #closeBlock(): void {
-    if (this.#file === undefined) throw new Error('the journal is not open');
-    const block = this.#chain.blocks;
-    const hash = blockHash(this.#chain.hash, this.#lines);
-    const bytes = Buffer.concat([...this.#lines, Buffer.from(closingLine(block, this.#records, hash))]);
-    try {
-      writeAll(this.#file, bytes);
-    } catch (cause) {
-      // The block stays here, to be written again.
-      ftruncateSync(this.#file, this.#segmentBytes);
-      throw cause;
-    }
-    this.#chain.add(this.#lines);
+    const file = this.#begin();
+    if (this.#isTorn) ftruncateSync(file, this.#segmentBytes);
+    const lines = this.#head === undefined ? this.#lines : [this.#head, ...this.#lines];
+    const hash = blockHash(this.#chain.hash, lines);
+    const bytes = Buffer.concat([...lines, Buffer.from(closingLine(this.#chain.blocks, this.#lines.length, hash))]);
+    // The block stays here until it is written whole.
+    this.#isTorn = true;
+    const { write = writeSync } = this.#options;
+    for (let written = 0; written < bytes.length; ) written += write(file, bytes, written);
+    this.#isTorn = false;
+    this.#chain.add(lines);
+    this.counters.records += this.#lines.length;
+    this.counters.bytes += bytes.length;
+    this.#head = undefined;
     this.#lines = [];
     this.#blockBytes = 0;
-    this.#records = 0;
     this.#segmentBytes += bytes.length;
     this.#unsynced = true;
     if (this.#options.fsync === 'block') this.sync();
   }
 
   #rotate(): void {
-    if (this.#file === undefined) return;
-    if (this.#records > 0) this.#closeBlock();
-    this.sync();
-    closeSync(this.#file);
-    const path = join(this.#options.folder, segmentName(this.#segment));
-    this.#seal({ number: this.#segment, path, isSealed: false });
+    if (this.#file !== undefined) {
+      this.flush();
+      this.sync();
+      closeSync(this.#file);
+      this.#file = undefined;
+    }
     this.#begin();
+    this.counters.sealed++;
+    this.#seal();
   }
 
   /** Removes segments that were complete before the retention began, and notes the chain's state behind them. */
@@ -240,16 +271,18 @@ export class JournalWriter {
     }
   }
 
-  #seal(segment: SegmentFile): void {
+  /** Compresses complete segments, also those that an earlier attempt left. */
+  #seal(): void {
+    const { folder, onFault } = this.#options;
     this.#sealing = this.#sealing
-      .then(() => compress(segment.path))
-      .then(() => this.#prune())
-      .catch((cause: unknown) => this.#options.onFault(`sealing ${segment.path}`, cause));
+      .then(async () => {
+        for (const { number, path, isSealed } of listSegments(folder)) {
+          if (!isSealed && number < this.#segment) await compress(path);
+        }
+        await this.#prune();
+      })
+      .catch((cause: unknown) => onFault(`sealing segments in ${folder}`, cause));
   }
-}
-
-function writeAll(file: number, bytes: Buffer): void {
-  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
 }
 
 async function compress(path: string): Promise<void> {

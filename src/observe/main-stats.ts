@@ -1,11 +1,12 @@
 /** The main thread's counters, for metrics. */
 import type { SourceKind } from '../protocol/topics.js';
+import type { JournalNumbers } from './journal-numbers.js';
 import type { TracingStats } from './tracing/tracing.js';
 
 /** What can keep a gateway from being ready. */
 export const NOT_READY_REASONS = [
   ...['closing', 'draining', 'feed', 'feed_stale', 'workers', 'descriptors', 'workers_stuck', 'encoders_stuck'],
-  ...['revocations', 'key_set', 'workers_stable', 'encoders_stable'],
+  ...['revocations', 'key_set', 'workers_stable', 'encoders_stable', 'journal'],
 ] as const;
 export type NotReadyReason = (typeof NOT_READY_REASONS)[number];
 
@@ -53,6 +54,10 @@ export interface MainStats {
   readonly certificateExpirySeconds: number | undefined;
   /** Undefined while it is not known. */
   readonly clock: { readonly offsetSeconds: number; readonly errorSeconds: number } | undefined;
+  /** It is worse than CLOCK_DIVERGENCE_MAX, or unknown and that is an alarm. */
+  readonly isClockAlarming: boolean;
+  /** Undefined without JOURNAL_DIR. */
+  readonly journal: JournalNumbers | undefined;
   readonly threads: readonly ThreadNumbers[];
   /** Users with an open connection. */
   readonly users: number;

@@ -4,6 +4,7 @@ import { type Revocation, revocationOf } from '../auth/revocation-text.js';
 import type { Respond } from '../feed-contract/feed.js';
 import type { Logger } from '../observe/log.js';
 import { BoundedMap } from '../protocol/bounded-map.js';
+import type { AdminRecord } from '../threads/journal-records.js';
 import type { RevocationKeeper } from './keeper.js';
 import { timeText } from './listing.js';
 
@@ -17,6 +18,8 @@ const NO_ROOM = 'this gateway has no room for another revocation';
 interface ControlOrdersOptions {
   readonly nodeName: string;
   readonly log: Logger;
+  /** For the journal. */
+  readonly record: (order: AdminRecord) => void;
   readonly onDrain: () => void;
   readonly revocations: RevocationKeeper;
 }
@@ -40,7 +43,7 @@ export class ControlOrders {
    * @param respond answers a sender that waits for it
    */
   receive(subject: string, payload: Uint8Array, respond?: Respond): void {
-    const { nodeName, log, onDrain } = this.#options;
+    const { nodeName, log, record, onDrain } = this.#options;
     if (subject === 'control.revoke') {
       void this.#revoke(payload, respond);
       return;
@@ -50,6 +53,7 @@ export class ControlOrders {
       log.warn({ subject }, 'order ignored: not a JSON object');
     } else if (order.node === nodeName) {
       log.warn({ subject }, 'draining');
+      record({ k: 'admin', what: 'drain', by: subject, result: 'done' });
       onDrain();
     }
   }
@@ -80,14 +84,19 @@ export class ControlOrders {
   }
 
   #revocationOf(payload: Uint8Array, atMs: number, way: keyof Copies): Revocation | undefined {
-    const { log } = this.#options;
+    const { log, record } = this.#options;
     const isFirst = this.#isFirst(payload, way);
     const order = parseOrder(payload);
     const revocation = revocationOf(order, atMs);
     if (!isFirst) return revocation;
     if (order === undefined) log.warn({ subject: 'control.revoke' }, 'order ignored: not a JSON object');
     else if (revocation === undefined) log.warn({ reason: NO_REVOCATION }, 'revocation ignored');
-    else log.warn({ by: revocation.by, author: revocation.author, reason: revocation.reason }, 'credential revoked');
+    else {
+      const { by, value, author, reason } = revocation;
+      log.warn({ by, author, reason }, 'credential revoked');
+      const target = by === 'sub' ? { user: value } : { detail: `${by} ${value}` };
+      record({ k: 'admin', what: 'revoke', by: author ?? 'control.revoke', ...target, result: 'accepted' });
+    }
     return revocation;
   }
 

@@ -60,7 +60,7 @@ export class JournalOutlet {
     const count = this.#records.length + emits.count;
     if (count === 0 && this.#dropped === 0) return;
     const bytes = this.#bytes + emits.count * ROW_BYTES;
-    if (this.#cells.hasRoom(bytes)) this.#post(bytes, count);
+    if (this.#cells.hasRoom(bytes, this.#dropped > 0)) this.#post(bytes, count);
     else if (count > 0) this.#drop(count);
     this.#records = [];
     this.#rowsBefore = [];
@@ -92,10 +92,13 @@ export class JournalOutlet {
     this.#cells.setDropping(true);
   }
 
-  /** The journal thread was replaced. What was posted to the old one is counted by main. */
+  /** The journal thread was replaced: what the old one had not written is lost. */
   attach(port: MessagePort): void {
     this.#port.close();
     this.#port = port;
+    const lost = this.#cells.forget();
+    this.#dropped += lost;
+    this.#cells.dropped(lost);
     this.emits.announceAll();
   }
 

@@ -1,8 +1,11 @@
 /** What producers hand to the journal thread, and how main and that thread talk. */
 import type { MessagePort } from 'node:worker_threads';
-import type { ViewMembers } from '../journal/kinds.js';
+import type { MembersOf, ViewMembers } from '../journal/kinds.js';
 
 export type { NewRecord, ViewMembers } from '../journal/kinds.js';
+
+/** What an operator ordered. */
+export type AdminRecord = { readonly k: 'admin' } & Readonly<MembersOf<'admin'>>;
 
 /** What a producer is given at its start. */
 export interface JournalStart {
@@ -47,12 +50,7 @@ export type ToJournal =
   /** Answered by `pseudonyms`. */
   | { readonly type: 'name'; readonly id: number; readonly subjects: readonly Subject[] }
   /** How good the clock is, for the heads of segments. */
-  | {
-      readonly type: 'clock';
-      readonly source: string;
-      readonly offsetMicros: number | null;
-      readonly errorMicros: number | null;
-    }
+  | { readonly type: 'clock'; readonly quality: MembersOf<'clock'> }
   /** Write everything and end. */
   | { readonly type: 'close' };
 
@@ -80,13 +78,12 @@ export interface JournalStats {
 
 /** Journal thread → main. */
 export type FromJournal =
-  /** It writes to this folder, `JOURNAL_DIR` or its `takeover`. */
+  /** It writes. `isKeyNew`: the key that signs checkpoints was made now. */
   | {
       readonly type: 'ready';
-      readonly folder: string;
-      readonly isTakeover: boolean;
       readonly publicKey: string;
-      readonly keyMade: boolean;
+      readonly publicKeyFile: string;
+      readonly isKeyNew: boolean;
     }
   /** It cannot start. */
   | { readonly type: 'refused'; readonly reason: string }
@@ -99,5 +96,5 @@ export type FromJournal =
   /** A segment could not be compressed or removed. */
   | { readonly type: 'fault'; readonly what: string; readonly detail: string }
   | { readonly type: 'pseudonyms'; readonly id: number; readonly pseudonyms: readonly string[] }
-  /** Everything is written. */
-  | { readonly type: 'closed'; readonly note: string | undefined };
+  /** It ends. `note`: its last checkpoint; undefined: it could not be written. `unwritten`: batches that are lost. */
+  | { readonly type: 'closed'; readonly note: string | undefined; readonly unwritten: number };

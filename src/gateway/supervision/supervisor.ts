@@ -1,5 +1,5 @@
 /** The main thread's side of the gateway workers: starts them, replaces those that die, and closes them. */
-import { Worker } from 'node:worker_threads';
+import { type TransferListItem, Worker } from 'node:worker_threads';
 import type { Config } from '../../config/environment.js';
 import { RestartPace } from '../../observe/restart-pace.js';
 import type { LongWork } from '../../threads/client-lines.js';
@@ -35,6 +35,8 @@ export interface SupervisorOptions {
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
   readonly traces?: readonly SharedArrayBuffer[] | undefined;
+  /** Where a thread that starts records for the journal. */
+  readonly journal: (worker: number) => GatewayThreadData['journal'];
   /** All revocations, for a thread that starts. Later ones are posted to it. */
   readonly revocations: () => GatewayThreadData['revocations'];
   /** The keys at AUTH_JWKS_URL, likewise. */
@@ -153,10 +155,10 @@ export class WorkerSupervisor {
     await this.#boundKernelBuffers(workers);
   }
 
-  post(worker: number, message: ToWorker | ToFix): void {
+  post(worker: number, message: ToWorker | ToFix, transfer: readonly TransferListItem[] = []): void {
     const slot = this.#slots[worker];
     // Do not post to a stuck worker: its messages would pile up.
-    if (slot?.isStuck === false) slot.thread?.postMessage(message);
+    if (slot?.isStuck === false) slot.thread?.postMessage(message, transfer);
   }
 
   postAll(message: ToWorker): void {
@@ -202,6 +204,7 @@ export class WorkerSupervisor {
   #start(worker: number): Promise<void> {
     const slot = this.#slots[worker] as Slot;
     const { config, rings, doorbells, common } = this.#options;
+    const journal = this.#options.journal(worker);
     const workerData: GatewayThreadData & { config: Config } = {
       config: config(),
       worker,
@@ -210,15 +213,17 @@ export class WorkerSupervisor {
       doorbells,
       ...common,
       traces: this.#options.traces?.[worker],
+      journal,
       ...this.#tables.data,
       turns: this.#watch.rows,
       revocations: this.#options.revocations(),
       keys: this.#options.keys(),
     };
     const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
+    const transferList = journal === undefined ? [] : [journal.port];
     this.#revocations.started(worker);
     const name = this.#programs.nameOf(worker);
-    const thread = new Worker(this.#programs.fileOf(worker), { workerData, name, resourceLimits });
+    const thread = new Worker(this.#programs.fileOf(worker), { workerData, transferList, name, resourceLimits });
     slot.thread = thread;
     this.#options.onStarting(worker);
     return new Promise((resolve, reject) => {

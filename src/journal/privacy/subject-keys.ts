@@ -2,25 +2,18 @@
  * Pseudonyms of users and addresses. Each subject has a key of its own; its pseudonym is a keyed hash, so destroying the key makes
  * it impossible for the operator to attribute what stands under the pseudonym. An index key finds the key of a subject that returns.
  *
- * The file holds a line for each subject: its index, its wrapped key, and whether it is held. It names no subject.
+ * Several processes share a folder of keys: two gateways during a takeover, and commands. Each sees what the others did at its next
+ * {@link SubjectKeys.refresh}. Adding a subject, a day or a hold appends a line; what removes keys holds a lock and replaces the file.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import {
-  appendFileSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BoundedMap } from '../../protocol/bounded-map.js';
+import { lockFolder } from '../lock.js';
 import { KEY_BYTES, type MasterKey, unwrapKey, wrapKey } from './key-wrap.js';
+import { replaceSecretFile, SECRET_FILE_MODE, SharedLines } from './shared-lines.js';
+import { dayOf, dayText, heldLine, lineOf, type Subject, seenLine, takeLine } from './subject-line.js';
 
-const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 const INDEX_FILE = 'index.key';
 const SUBJECTS_FILE = 'subjects.jsonl';
@@ -28,62 +21,120 @@ const INDEX_USE = 'index';
 const HASH_BYTES = 16;
 /** Pseudonyms kept in memory; others are computed again. */
 const CACHED_MAX = 100_000;
+/** Subjects with a key, some 250 bytes of memory each. Beyond them, a new one gets a pseudonym whose key is not kept. */
+export const SUBJECTS_MAX = 500_000;
+/** Attempts to add a line while others replace the file. */
+const ATTEMPTS_MAX = 5;
 
-type SubjectKind = 'user' | 'address';
+export type SubjectKind = 'user' | 'address';
 
 /** What a pseudonym begins with. */
 const PREFIX: Readonly<Record<SubjectKind, string>> = { user: 'u_', address: 'a_' };
 
-interface Subject {
-  /** Keyed hash that finds the subject. */
-  readonly index: string;
-  readonly key: string;
-  /** Why it must not be erased, RFC 3339 time and reason; undefined when it may. */
-  readonly held?: string;
+type MasterKeys = readonly [MasterKey, ...MasterKey[]];
+
+export interface SubjectKeysOptions {
+  readonly folder: string;
+  /** Reads the master keys: at the start, and again after a rotation. @throws {Error} when there are none */
+  readonly masters: () => MasterKeys;
+  /** Time of day, ms since the Unix epoch. */
+  readonly nowMs: () => number;
+  /** Tests need fewer. */
+  readonly subjectsMax?: number;
 }
 
+/** Why a subject was not erased. */
+interface KeptSubject {
+  readonly ok: false;
+  readonly code: 'held' | 'retention';
+  readonly detail: string;
+}
+
+/** `pseudonym`: what the subject was called; undefined when there was no key. */
+type EraseOutcome = { readonly ok: true; readonly pseudonym: string | undefined } | KeptSubject;
+
 export class SubjectKeys {
-  readonly #folder: string;
-  readonly #masters: readonly [MasterKey, ...MasterKey[]];
-  readonly #indexKey: Buffer;
+  /** Subjects that got a pseudonym without a key, because there were too many. */
+  unkept = 0;
+  readonly #options: SubjectKeysOptions;
+  readonly #file: SharedLines;
   readonly #subjects = new Map<string, Subject>();
-  readonly #pseudonyms = new BoundedMap<string, string>(CACHED_MAX);
+  /** By kind and name. */
+  readonly #pseudonyms = new BoundedMap<string, { readonly pseudonym: string; readonly day: number }>(CACHED_MAX);
+  #masters: MasterKeys;
+  #indexKey: Buffer;
 
   /** Reads or begins the keys in a folder. @throws {Error} when they cannot be read, or the master key is not theirs */
-  constructor(folder: string, masters: readonly [MasterKey, ...MasterKey[]]) {
-    this.#folder = folder;
-    this.#masters = masters;
-    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+  constructor(options: SubjectKeysOptions) {
+    this.#options = options;
+    mkdirSync(options.folder, { recursive: true, mode: FOLDER_MODE });
+    this.#masters = options.masters();
     this.#indexKey = this.#openIndexKey();
-    const path = join(folder, SUBJECTS_FILE);
-    if (!existsSync(path)) return;
-    for (const [i, line] of readFileSync(path, 'utf8').split('\n').entries()) {
-      if (line === '') continue;
-      const subject = parseSubject(line);
-      if (subject === undefined) throw new Error(`${path} line ${i + 1} is damaged`);
-      this.#subjects.set(subject.index, subject);
-    }
+    this.#file = new SharedLines(join(options.folder, SUBJECTS_FILE));
+    this.refresh();
   }
 
   get size(): number {
     return this.#subjects.size;
   }
 
+  get subjects(): Iterable<Subject> {
+    return this.#subjects.values();
+  }
+
+  /** Ids of the master keys, the one that wraps first. */
+  get masterIds(): readonly string[] {
+    return this.#masters.map(({ id }) => id);
+  }
+
+  /** Takes over what other processes did. Call it before the pseudonyms of each batch. @throws {Error} for a damaged file */
+  refresh(): void {
+    const { lines, isReplaced } = this.#file.read();
+    if (isReplaced) {
+      // Keys were destroyed, or wrapped by another master key.
+      this.#subjects.clear();
+      this.#pseudonyms.clear();
+      this.#masters = this.#options.masters();
+    }
+    for (const [i, line] of lines.entries()) {
+      if (takeLine(this.#subjects, line)) continue;
+      throw new Error(isReplaced ? `${this.#file.path} line ${i + 1} is damaged` : `${this.#file.path} is damaged`);
+    }
+  }
+
+  /** Writes new keys to the disk: no later than the records that use them. */
+  sync(): void {
+    this.#file.sync();
+  }
+
+  close(): void {
+    this.#file.sync();
+    this.#file.close();
+  }
+
   /** @param text the user's id, or the address. @returns `u_…` or `a_…`; the same until the subject is erased */
   pseudonym(kind: SubjectKind, text: string): string {
     const name = `${kind} ${text}`;
-    const known = this.#pseudonyms.get(name);
-    if (known !== undefined) return known;
+    const day = dayOf(this.#options.nowMs());
+    const cached = this.#pseudonyms.get(name);
+    if (cached?.day === day) return cached.pseudonym;
     const index = this.indexOf(kind, text);
-    const pseudonym = pseudonymOf(kind, index, this.#keyOf(index));
-    this.#pseudonyms.set(name, pseudonym);
+    const subject = this.#subjects.get(index) ?? this.#add(index, day);
+    if (subject === undefined) {
+      this.unkept++;
+      return pseudonymOf(kind, index, randomBytes(KEY_BYTES));
+    }
+    if (subject.seen < day) this.#tell(subject, { ...subject, seen: day }, seenLine(index, day));
+    const pseudonym = cached?.pseudonym ?? pseudonymOf(kind, index, this.#keyOf(subject));
+    this.#pseudonyms.set(name, { pseudonym, day });
     return pseudonym;
   }
 
   /** The pseudonym that a subject has now; undefined when it has none, or was erased. */
   known(kind: SubjectKind, text: string): string | undefined {
     const index = this.indexOf(kind, text);
-    return this.#subjects.has(index) ? pseudonymOf(kind, index, this.#keyOf(index)) : undefined;
+    const subject = this.#subjects.get(index);
+    return subject === undefined ? undefined : pseudonymOf(kind, index, this.#keyOf(subject));
   }
 
   /** Finds a subject on every node that has the same index key. */
@@ -93,72 +144,159 @@ export class SubjectKeys {
 
   /** Pseudonyms of users by index, to join what several nodes recorded. */
   *indexes(kind: SubjectKind): Iterable<readonly [pseudonym: string, index: string]> {
-    for (const { index } of this.#subjects.values()) yield [pseudonymOf(kind, index, this.#keyOf(index)), index];
-  }
-
-  /** Destroys a subject's key. @returns why it was not destroyed; undefined when it was, or there was none */
-  erase(kind: SubjectKind, text: string): string | undefined {
-    const index = this.indexOf(kind, text);
-    const subject = this.#subjects.get(index);
-    if (subject === undefined) return undefined;
-    if (subject.held !== undefined) return `a legal hold forbids it: ${subject.held}`;
-    this.#subjects.delete(index);
-    this.#pseudonyms.delete(`${kind} ${text}`);
-    this.#rewrite();
-    return undefined;
-  }
-
-  /** Forbids erasing a subject, or allows it again. @param reason undefined to allow. @returns false when the subject is unknown */
-  hold(kind: SubjectKind, text: string, reason: string | undefined): boolean {
-    const index = this.indexOf(kind, text);
-    const subject = this.#subjects.get(index);
-    if (subject === undefined) return false;
-    const { key } = subject;
-    this.#subjects.set(index, reason === undefined ? { index, key } : { index, key, held: reason });
-    this.#rewrite();
-    return true;
-  }
-
-  /** Wraps all keys with the first master key. Afterwards the older ones can be removed from the master key file. */
-  rotate(): void {
-    for (const { index, held } of [...this.#subjects.values()]) {
-      const key = wrapKey(this.#keyOf(index), useOf(index), this.#masters[0]);
-      this.#subjects.set(index, held === undefined ? { index, key } : { index, key, held });
+    for (const subject of this.#subjects.values()) {
+      yield [pseudonymOf(kind, subject.index, this.#keyOf(subject)), subject.index];
     }
-    this.#rewrite();
-    replaceFile(join(this.#folder, INDEX_FILE), `${wrapKey(this.#indexKey, INDEX_USE, this.#masters[0])}\n`);
+  }
+
+  /**
+   * Destroys a subject's key.
+   * @param keepDays days for which records must be kept; 0: none
+   * @throws {Error} while another process changes the keys
+   */
+  erase(kind: SubjectKind, text: string, keepDays: number): EraseOutcome {
+    return this.#locked(() => {
+      const index = this.indexOf(kind, text);
+      const subject = this.#subjects.get(index);
+      if (subject === undefined) return { ok: true, pseudonym: undefined };
+      const kept = this.#mustKeep(subject, keepDays);
+      if (kept !== undefined) return kept;
+      const pseudonym = pseudonymOf(kind, index, this.#keyOf(subject));
+      this.#subjects.delete(index);
+      this.#rewrite();
+      return { ok: true, pseudonym };
+    });
+  }
+
+  #mustKeep({ held, seen }: Subject, keepDays: number): KeptSubject | undefined {
+    if (held !== undefined) return { ok: false, code: 'held', detail: `a legal hold forbids it: ${held}` };
+    // A record of the last moment of a day has to be kept for so many whole days.
+    const from = seen + keepDays + 1;
+    if (keepDays === 0 || dayOf(this.#options.nowMs()) >= from) return undefined;
+    const detail = `its last record is of ${dayText(seen)} and must be kept: it can be erased from ${dayText(from)}`;
+    return { ok: false, code: 'retention', detail };
+  }
+
+  /**
+   * Forbids erasing a subject, also one that was not seen yet, or allows it again.
+   * @param reason time and reason; undefined to allow
+   * @returns its pseudonym; undefined when there is nothing to allow, or no room for another subject
+   */
+  hold(kind: SubjectKind, text: string, reason: string | undefined): string | undefined {
+    this.refresh();
+    const index = this.indexOf(kind, text);
+    const before = this.#subjects.get(index);
+    if (reason === undefined && before?.held === undefined) return undefined;
+    const subject = before ?? this.#add(index, dayOf(this.#options.nowMs()));
+    if (subject === undefined) return undefined;
+    this.#tell(subject, { ...subject, held: reason }, heldLine(index, reason));
+    this.sync();
+    return pseudonymOf(kind, index, this.#keyOf(subject));
+  }
+
+  /** The day on which the first of the held subjects was first seen; undefined without a hold. */
+  get heldSince(): number | undefined {
+    const days = [...this.#subjects.values()].filter(({ held }) => held !== undefined).map(({ since }) => since);
+    return days.length === 0 ? undefined : days.reduce((first, day) => Math.min(first, day));
+  }
+
+  /**
+   * Destroys the keys of subjects that no record before this day's names any longer, unless they are held. It also
+   * removes lines that later ones replace.
+   * @returns how many keys. @throws {Error} while another process changes the keys
+   */
+  expire(beforeDay: number): number {
+    return this.#locked(() => {
+      const old = [...this.#subjects.values()].filter(({ held, seen }) => held === undefined && seen < beforeDay);
+      for (const { index } of old) this.#subjects.delete(index);
+      this.#rewrite();
+      return old.length;
+    });
+  }
+
+  /**
+   * Wraps all keys with the first master key. Afterwards the older ones can be removed from the master key file.
+   * @throws {Error} while another process changes the keys, or keeps adding some
+   */
+  rotate(): void {
+    this.#locked(() => {
+      const [master] = this.#masters;
+      // Gateways add subjects under the older key until they have seen the new file.
+      for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        const older = [...this.#subjects.values()].filter(({ key }) => !key.startsWith(`${master.id}.`));
+        if (older.length === 0 && attempt > 0) {
+          replaceSecretFile(this.#indexPath, `${wrapKey(this.#indexKey, INDEX_USE, master)}\n`);
+          return;
+        }
+        for (const subject of older) {
+          const { index } = subject;
+          this.#subjects.set(index, { ...subject, key: wrapKey(this.#keyOf(subject), useOf(index), master) });
+        }
+        this.#rewrite();
+      }
+      throw new Error('gateways keep adding keys under an older master key; try again');
+    });
+  }
+
+  get #indexPath(): string {
+    return join(this.#options.folder, INDEX_FILE);
   }
 
   #openIndexKey(): Buffer {
-    const path = join(this.#folder, INDEX_FILE);
-    if (!existsSync(path)) {
-      const key = randomBytes(KEY_BYTES);
-      replaceFile(path, `${wrapKey(key, INDEX_USE, this.#masters[0])}\n`);
-      return key;
-    }
+    const path = this.#indexPath;
+    if (!existsSync(path)) createSecretFile(path, `${wrapKey(randomBytes(KEY_BYTES), INDEX_USE, this.#masters[0])}\n`);
     const key = unwrapKey(readFileSync(path, 'utf8').trim(), INDEX_USE, this.#masters);
     if (key === undefined) throw new Error(`the master key does not open ${path}`);
     return key;
   }
 
-  /** The key of a subject, which gets one at its first appearance. */
-  #keyOf(index: string): Buffer {
-    const subject = this.#subjects.get(index);
-    if (subject !== undefined) {
-      const key = unwrapKey(subject.key, useOf(index), this.#masters);
-      if (key === undefined) throw new Error('the master key does not open the key of a subject');
-      return key;
+  #keyOf({ index, key }: Subject): Buffer {
+    const opened = unwrapKey(key, useOf(index), this.#masters);
+    if (opened === undefined) throw new Error('the master key does not open the key of a subject');
+    return opened;
+  }
+
+  /** Gives a subject a key, unless another process did. @returns undefined when there are too many */
+  #add(index: string, day: number): Subject | undefined {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      this.refresh();
+      const known = this.#subjects.get(index);
+      if (known !== undefined) return known;
+      if (this.#subjects.size >= (this.#options.subjectsMax ?? SUBJECTS_MAX)) return undefined;
+      const key = wrapKey(randomBytes(KEY_BYTES), useOf(index), this.#masters[0]);
+      this.#file.append(lineOf({ index, key, since: day, seen: day, held: undefined }));
     }
-    const key = randomBytes(KEY_BYTES);
-    const added = { index, key: wrapKey(key, useOf(index), this.#masters[0]) };
-    appendFileSync(join(this.#folder, SUBJECTS_FILE), `${JSON.stringify(added)}\n`, { mode: FILE_MODE });
-    this.#subjects.set(index, added);
-    return key;
+    this.refresh();
+    return this.#subjects.get(index);
+  }
+
+  /** Appends what is new about a subject, until it stands in the file that the others read. */
+  #tell(before: Subject, after: Subject, line: string): void {
+    this.#subjects.set(after.index, after);
+    this.#file.append(line);
+    this.refresh();
+    const now = this.#subjects.get(before.index);
+    // The file was replaced between the two. A subject that was erased meanwhile stays so.
+    if (now !== undefined && (now.seen < after.seen || now.held !== after.held)) {
+      this.#subjects.set(after.index, after);
+      this.#file.append(line);
+    }
+  }
+
+  #locked<T>(change: () => T): T {
+    const unlock = lockFolder(this.#options.folder);
+    if (unlock === undefined) throw new Error('another process is changing the keys; try again');
+    try {
+      this.refresh();
+      return change();
+    } finally {
+      unlock();
+    }
   }
 
   #rewrite(): void {
-    const lines = Array.from(this.#subjects.values(), subject => `${JSON.stringify(subject)}\n`);
-    replaceFile(join(this.#folder, SUBJECTS_FILE), lines.join(''));
+    this.#file.replace(Array.from(this.#subjects.values(), lineOf));
+    this.refresh();
   }
 }
 
@@ -173,25 +311,15 @@ function pseudonymOf(kind: SubjectKind, index: string, key: Buffer): string {
   return `${PREFIX[kind]}${keyedHash(key, `${kind} ${index}`)}`;
 }
 
-function parseSubject(line: string): Subject | undefined {
+/** Another process may create it at the same time: then its file stays. */
+function createSecretFile(path: string, text: string): void {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, text, { mode: SECRET_FILE_MODE, flush: true });
   try {
-    const { index, key, held } = JSON.parse(line) as Partial<Subject>;
-    if (typeof index !== 'string' || typeof key !== 'string') return undefined;
-    return held === undefined ? { index, key } : { index, key, held };
-  } catch {
-    return undefined;
-  }
-}
-
-/** The old content is gone once this returns: a destroyed key must not come back after a crash. */
-function replaceFile(path: string, text: string): void {
-  const draft = `${path}.new`;
-  writeFileSync(draft, text, { mode: FILE_MODE, flush: true });
-  renameSync(draft, path);
-  const folder = openSync(join(path, '..'), 'r');
-  try {
-    fsyncSync(folder);
+    linkSync(draft, path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
   } finally {
-    closeSync(folder);
+    unlinkSync(draft);
   }
 }

@@ -7,6 +7,7 @@ import { accessEvents } from './access.js';
 import { clientEvents } from './clients.js';
 import type { LogEventGroup } from './event.js';
 import { feedEvents } from './feed.js';
+import { journalEvents } from './journal.js';
 import { operationEvents } from './operation.js';
 import { processEvents } from './process.js';
 
@@ -16,6 +17,7 @@ export const LOG_EVENT_GROUPS: readonly LogEventGroup[] = [
   accessEvents,
   feedEvents,
   clientEvents,
+  journalEvents,
 ];
 
 const NAMES: ReadonlyMap<string, string> = new Map(

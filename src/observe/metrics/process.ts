@@ -138,6 +138,13 @@ export const gatewayInfoMetrics: MetricGroup = {
       read: ({ main }) => main.clock?.errorSeconds,
     },
     {
+      name: 'millrace_clock_alarm',
+      type: 'gauge',
+      help: '1 while that error exceeds `CLOCK_DIVERGENCE_MAX`',
+      more: 'With `CLOCK_UNKNOWN_ALARM=on`, also while it is unknown.',
+      read: ({ main }) => flag(main.isClockAlarming),
+    },
+    {
       name: 'millrace_log_lines_lost_total',
       type: 'counter',
       help: 'Log lines lost because the disk was full or the reader stalled',

@@ -3,6 +3,7 @@ import { commandMetrics, connectionMetrics } from './connections.js';
 import { feedMetrics, hubMetrics } from './feed.js';
 import { fixMetrics } from './fix.js';
 import { deliveryMetrics, gatewayMetrics } from './gateway.js';
+import { journalMetrics } from './journal.js';
 import type { Metric, MetricGroup } from './metric.js';
 import { encoderMetrics, gatewayInfoMetrics, processMetrics, revocationMetrics } from './process.js';
 import { slowConsumerMetrics } from './slow-consumers.js';
@@ -24,6 +25,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
   revocationMetrics,
   processMetrics,
   tracingMetrics,
+  journalMetrics,
 ];
 
 export const METRICS: readonly Metric[] = METRIC_GROUPS.flatMap(({ metrics }) => metrics);

@@ -15,6 +15,7 @@ function reloading(reread: () => Reread, answers: readonly (readonly Reloaded[] 
   const write = (level: string) => (fields: Record<string, unknown>, text: string) =>
     lines.push({ level, fields, text });
   const orders: Order[] = [];
+  const recorded: string[] = [];
   const logger = {
     level: 'info',
     isLevelEnabled: () => logger.level === 'info' || logger.level === 'debug',
@@ -24,6 +25,7 @@ function reloading(reread: () => Reread, answers: readonly (readonly Reloaded[] 
   };
   const reload: Reload = new Reload({
     log: logger as unknown as Logger,
+    record: order => recorded.push(order.result),
     reread,
     take: config => config,
     certificate: undefined,
@@ -37,7 +39,7 @@ function reloading(reread: () => Reread, answers: readonly (readonly Reloaded[] 
       },
     },
   });
-  return { reload, lines, orders };
+  return { reload, lines, orders, recorded };
 }
 
 const fresh = (env: Record<string, string>, changed: readonly string[]): Reread => ({
@@ -68,8 +70,9 @@ describe('O1 a reload', () => {
   });
 
   it('O1 names what is unusable in any worker, and what needs a restart', async () => {
-    const { reload, lines } = reloading(() => fresh({}, ['LOG_LEVEL', 'PORT']), [[KEYS], [KEYS, BROKEN]]);
+    const { reload, lines, recorded } = reloading(() => fresh({}, ['LOG_LEVEL', 'PORT']), [[KEYS], [KEYS, BROKEN]]);
     await reload.run('SIGHUP');
+    expect(recorded).toEqual(['in_part']);
     expect(lines).toMatchObject([
       {
         level: 'warn',

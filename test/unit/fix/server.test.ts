@@ -21,6 +21,7 @@ let port: number;
 let posted: FromFix[];
 let ends: string[];
 let isAffordable: boolean;
+let isJournalFailing = false;
 const sockets: FixSocket[] = [];
 
 beforeEach(async () => {
@@ -50,6 +51,11 @@ beforeEach(async () => {
     },
     records: undefined,
     views: new FixViews({ shards: 1, tell: () => undefined, nowMs: () => 0 }),
+    journal: {
+      get isRefusing() {
+        return isJournalFailing;
+      },
+    },
     numbers,
     nextId: () => ++lastId,
     addressOf: address => address,
@@ -141,4 +147,14 @@ it('R73 a client that closes its connection after our Logout was logged out, and
   client.socket.end();
   await until(() => server.connections.size === 0, PATIENCE_MS, 'the client has left');
   expect([...server.ended.ends]).toEqual([['regular', 1]]);
+});
+
+it('R70 a client that cannot be recorded is logged out with the reason, and may log on afterwards', async () => {
+  isJournalFailing = true;
+  expect(await logon().message(/\|35=5\|/)).toContain('the journal cannot be written');
+  isJournalFailing = false;
+  const client = logon();
+  await opened(1);
+  answer(1);
+  await client.message(/\|35=A\|/);
 });

@@ -11,6 +11,7 @@ const AT_MS = Date.UTC(2026, 0, 2);
 function setUp(keptIn: KeptIn | undefined = 'kv', hasRoom = true) {
   const taken: Revocation[] = [];
   const lines: string[] = [];
+  const recorded: string[] = [];
   const keeper = {
     revoke: async (revocation: Revocation) => {
       taken.push(revocation);
@@ -23,10 +24,17 @@ function setUp(keptIn: KeptIn | undefined = 'kv', hasRoom = true) {
     expiresAtMs: ({ by, atMs }: Revocation) => (by === 'api_key' ? Number.POSITIVE_INFINITY : atMs + 1000),
   } as unknown as RevocationKeeper;
   const log = createLogger('info', 'one', { write: (line: string) => lines.push(line) });
-  const orders = new ControlOrders({ nodeName: 'one', log, onDrain: () => {}, revocations: keeper });
+  const orders = new ControlOrders({
+    nodeName: 'one',
+    log,
+    record: order => recorded.push(`${order.what} ${order.user ?? order.detail} ${order.result}`),
+    onDrain: () => {},
+    revocations: keeper,
+  });
   const payloadOf = (order: unknown) => Buffer.from(typeof order === 'string' ? order : JSON.stringify(order));
   return {
     taken,
+    recorded,
     hear: (order: unknown, respond?: (answer: string) => void) =>
       orders.receive('control.revoke', payloadOf(order), respond),
     keep: (order: unknown) => orders.kept(payloadOf(order), AT_MS),
@@ -77,8 +85,9 @@ describe('J5 R33 control.revoke', () => {
   });
 
   it('J5 R33 that a server kept counts from when the server got it', () => {
-    const { keep, taken } = setUp();
+    const { keep, taken, recorded } = setUp();
     expect(keep({ sub: 'alice' })).toBe(true);
+    expect(recorded).toEqual(['revoke alice accepted']);
     expect(taken).toEqual([{ by: 'sub', value: 'alice', atMs: AT_MS }]);
     // It needs no room.
     expect(keep('garbage')).toBe(true);

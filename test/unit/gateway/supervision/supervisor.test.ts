@@ -14,6 +14,7 @@ function newSupervisor(threadFile: URL, more: Partial<SupervisorOptions>): Worke
     fixThreadFile: threadFile,
     rings: [new SharedArrayBuffer(4)],
     doorbells: new SharedArrayBuffer(4),
+    journal: () => undefined,
     revocations: () => [],
     keys: () => undefined,
     onMessage: () => {},

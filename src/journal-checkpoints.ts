@@ -1,0 +1,148 @@
+/**
+ * Where signed checkpoints of the journal go: to the standard output, or to a JetStream stream. Those that cannot be sent wait,
+ * up to a limit; a later checkpoint covers everything that an earlier one does.
+ */
+import { DiscardPolicy, type NatsConnection, nanos, RetentionPolicy, StorageType } from 'nats';
+import type { JournalConfig, NatsConfig } from './config/environment.js';
+import { findStream, jetStreamTextOf } from './feed/jetstream-stream.js';
+import { connectNats } from './feed/nats-connection.js';
+import { NatsNames } from './feed/nats-names.js';
+import { type Logger, LogSampler } from './observe/log.js';
+
+/** Checkpoints that wait at most: those of a day. */
+const WAITING_MAX = 1440;
+/** Bytes that a reader of the standard output may be behind. */
+const UNREAD_BYTES_MAX = 1024 * 1024;
+const RETRY_MS = 5_000;
+const SAMPLE_LOG_MS = 60_000;
+const REQUEST_TIMEOUT_MS = 2_000;
+/** Of a stream created here. A checkpoint takes some 400 bytes. */
+const STREAM_BYTES_MAX = 256 * 1024 ** 2;
+const SUBJECT = 'journal.checkpoints';
+
+interface SinkParts {
+  readonly nats: NatsConfig;
+  readonly node: string;
+  readonly settings: JournalConfig;
+  readonly log: Logger;
+}
+
+export class CheckpointSink {
+  /** When the last one left, on the monotonic clock; undefined before the first. */
+  keptAtMs: number | undefined;
+  readonly #parts: SinkParts;
+  readonly #names: NatsNames;
+  readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
+  #waiting: string[] = [];
+  #kept = 0;
+  #failed = 0;
+  #lost = 0;
+  #connection: NatsConnection | undefined;
+  #sending: Promise<void> = Promise.resolve();
+  #retry: NodeJS.Timeout | undefined;
+  #isFailing = false;
+
+  constructor(parts: SinkParts) {
+    this.#parts = parts;
+    this.#names = new NatsNames(parts.nats);
+  }
+
+  get checkpoints() {
+    return { kept: this.#kept, failed: this.#failed, waiting: this.#waiting.length, lost: this.#lost };
+  }
+
+  /** Sends it, or keeps it until that works. */
+  take({ note }: { readonly note: string }): void {
+    if (this.#waiting.length >= WAITING_MAX) {
+      this.#waiting.shift();
+      this.#lost++;
+    }
+    this.#waiting.push(note);
+    this.#send();
+  }
+
+  /** Sends what waits, once. */
+  async close(): Promise<void> {
+    clearTimeout(this.#retry);
+    await this.#sending;
+    await this.#connection?.close();
+  }
+
+  #send(): void {
+    this.#sending = this.#sending.then(() => this.#sendAll());
+  }
+
+  async #sendAll(): Promise<void> {
+    clearTimeout(this.#retry);
+    try {
+      for (let note = this.#waiting[0]; note !== undefined; note = this.#waiting[0]) {
+        if (this.#parts.settings.checkpointStream === undefined) print(note);
+        else await this.#publish(this.#parts.settings.checkpointStream, note);
+        this.#waiting.shift();
+        this.#kept++;
+        this.keptAtMs = performance.now();
+      }
+      if (this.#isFailing) this.#parts.log.warn('checkpoints are kept again');
+      this.#isFailing = false;
+    } catch (cause) {
+      this.#failed++;
+      this.#isFailing = true;
+      const suppressed = this.#sampler.pass('checkpoints');
+      if (suppressed !== undefined) {
+        const { checkpointStream: stream } = this.#parts.settings;
+        const fields = { stream, reason: jetStreamTextOf(cause), waiting: this.#waiting.length, suppressed };
+        this.#parts.log.error(fields, 'checkpoints cannot be kept');
+      }
+      this.#retry = setTimeout(() => this.#send(), RETRY_MS).unref();
+    }
+  }
+
+  /** Resolves once the stream has stored it. */
+  async #publish(stream: string, note: string): Promise<void> {
+    const { nats, node } = this.#parts;
+    if (this.#connection?.isClosed() !== false) {
+      this.#connection = await connectNats(nats, `${node}-journal`);
+      await this.#openStream(this.#connection, stream);
+    }
+    const { subjects } = this.#names;
+    const jetstream = this.#connection.jetstream({ apiPrefix: nats.jsApiPrefix, timeout: REQUEST_TIMEOUT_MS });
+    // An attempt whose answer was lost is not stored twice.
+    const msgID = note.split('\n', 3).join(' ');
+    await jetstream.publish(subjects.add(`${SUBJECT}.${node}`), note, { msgID, expect: { streamName: stream } });
+  }
+
+  /** Creates the stream if there is none. Nothing in it can be deleted one by one. */
+  async #openStream(connection: NatsConnection, stream: string): Promise<void> {
+    const { nats, settings } = this.#parts;
+    try {
+      const manager = await this.#names.manager(connection, REQUEST_TIMEOUT_MS);
+      if ((await findStream(manager, stream)) !== undefined) return;
+      await manager.streams.add({
+        name: stream,
+        subjects: [this.#names.subjects.add(`${SUBJECT}.>`)],
+        storage: StorageType.File,
+        retention: RetentionPolicy.Limits,
+        discard: DiscardPolicy.Old,
+        num_replicas: nats.streamReplicas,
+        max_bytes: STREAM_BYTES_MAX,
+        max_age: nanos(settings.retentionMs),
+        deny_delete: true,
+        deny_purge: true,
+      });
+    } catch (cause) {
+      await connection.close();
+      throw new Error(
+        `JOURNAL_CHECKPOINT_STREAM=${stream} does not exist and could not be created (${jetStreamTextOf(cause)}): ` +
+          `create it with the subject ${this.#names.subjects.add(`${SUBJECT}.>`)}, ` +
+          `or allow this user to publish ${this.#names.apiSubject(`STREAM.INFO.${stream}`)} and STREAM.CREATE.${stream}`,
+        { cause },
+      );
+    }
+  }
+}
+
+/** Between blank lines, so that it can be told from other output. @throws {Error} when the reader is too far behind */
+function print(note: string): void {
+  if (process.stdout.writableLength > UNREAD_BYTES_MAX) throw new Error('the standard output is not read');
+  process.stdout.write(`\n${note}\n`);
+}

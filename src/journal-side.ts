@@ -1,0 +1,320 @@
+/**
+ * The main thread's side of the journal: starts its thread and replaces it when it dies, gives each producer its way there, and
+ * ends it last. Loaded only with a journal.
+ */
+import { join } from 'node:path';
+import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
+import { ConfigError } from './config/config-error.js';
+import type { Config, JournalConfig } from './config/environment.js';
+import { readerThreads } from './config/reader-threads.js';
+import { lockFolder, makeFolder } from './journal/lock.js';
+import type { JournalThreadData } from './journal/thread-data.js';
+import { CheckpointSink } from './journal-checkpoints.js';
+import { JournalCounters } from './journal-counters.js';
+import { packageVersion } from './observe/build-info.js';
+import type { JournalNumbers } from './observe/journal-numbers.js';
+import type { Logger } from './observe/log.js';
+import { RestartPace } from './observe/restart-pace.js';
+import { JOURNAL_THREAD } from './programs.js';
+import { WallClock } from './protocol/wall-clock.js';
+import { createJournalCells, JournalCells } from './threads/journal-cells.js';
+import { JournalOutlet } from './threads/journal-outlet.js';
+import type { FromJournal, JournalStart, NewRecord, Subject, ToJournal } from './threads/journal-records.js';
+import type { ToWorker } from './threads/thread-messages.js';
+
+/** Written to while another process has the journal. */
+const TAKEOVER_FOLDER = 'takeover';
+/** Requests for pseudonyms that may wait; further ones are answered with UNKNOWN at once. */
+const QUESTIONS_MAX = 1000;
+const UNKNOWN = 'unknown';
+/** How often a flood of lost records is logged. */
+const DROPPED_CHECK_MS = 1000;
+
+interface JournalSideParts {
+  readonly config: Config;
+  readonly settings: JournalConfig;
+  readonly log: Logger;
+  readonly post: (worker: number, message: ToWorker, transfer: readonly TransferListItem[]) => void;
+}
+
+export class JournalSide {
+  readonly #parts: JournalSideParts;
+  readonly #cells: SharedArrayBuffer;
+  readonly #shared: JournalCells;
+  /** Number of the main thread among the producers. */
+  readonly #main: number;
+  readonly #outlet: JournalOutlet;
+  readonly #sink: CheckpointSink;
+  readonly #pace: RestartPace;
+  readonly #questions = new Map<
+    number,
+    { readonly count: number; readonly answer: (names: readonly string[]) => void }
+  >();
+  #lastQuestion = 0;
+  #thread: Worker | undefined;
+  #isReady = false;
+  /** Ends of producers for the next thread. */
+  #waiting: [worker: number, port: MessagePort][] = [];
+  #folder = '';
+  #isTakeover = false;
+  #release: (() => void) | undefined;
+  readonly #counters = new JournalCounters();
+  #restarts = 0;
+  #droppedSeen = 0;
+  #failure: string | undefined;
+  #isClosing = false;
+  #onClosed = () => {};
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(parts: JournalSideParts) {
+    const { config, settings, log } = parts;
+    this.#parts = parts;
+    this.#main = readerThreads(config);
+    this.#cells = createJournalCells(this.#main + 1);
+    this.#shared = new JournalCells(this.#cells);
+    const clock = new WallClock();
+    this.#outlet = new JournalOutlet(this.start(this.#main), this.#main, () => clock.nowMicros());
+    this.#sink = new CheckpointSink({ nats: config.nats, node: config.nodeName, settings, log });
+    this.#pace = new RestartPace(config.times.stableAfterMs);
+    this.#timer = setInterval(() => this.#checkDropped(), DROPPED_CHECK_MS).unref();
+  }
+
+  /** Takes the folder and starts the thread. @throws {ConfigError} when the journal cannot be written */
+  async open(): Promise<void> {
+    const { settings, log } = this.#parts;
+    try {
+      this.#lock(settings.folder);
+      await this.#start();
+    } catch (cause) {
+      throw new ConfigError(`JOURNAL_DIR=${settings.folder}: ${(cause as Error).message}`, { cause });
+    }
+    if (this.#isTakeover) log.warn({ folder: this.#folder }, 'another process writes the journal; writing beside it');
+    const { config } = this.#parts;
+    this.record({ k: 'started', node: config.nodeName, version: packageVersion(), threads: readerThreads(config) });
+  }
+
+  #lock(folder: string): void {
+    for (const path of [folder, join(folder, TAKEOVER_FOLDER)]) {
+      makeFolder(path);
+      this.#folder = path;
+      this.#isTakeover = path !== folder;
+      this.#release = lockFolder(path);
+      if (this.#release !== undefined) return;
+    }
+    throw new Error('two other processes write to it');
+  }
+
+  /** For a producer that starts. @param worker its number */
+  start(worker: number): JournalStart {
+    const { port1, port2 } = new MessageChannel();
+    // It lets the process end.
+    port1.unref();
+    if (this.#isReady) this.#welcome(worker, port2);
+    else {
+      // What another one with this number posted to a thread that died is not written.
+      const records = this.#shared.forget(worker);
+      if (records > 0) this.record({ k: 'dropped', w: worker, records });
+      this.#waiting.push([worker, port2]);
+    }
+    return { port: port1, cells: this.#cells, refuses: this.#parts.settings.fail === 'closed' };
+  }
+
+  /** A gateway thread died. */
+  ended(worker: number, reason: string): void {
+    const records = this.#shared.forgetCollected(worker);
+    if (records > 0) this.record({ k: 'dropped', w: worker, records });
+    this.record({ k: 'ended', w: worker, reason: reason.split('\n', 1)[0] ?? '' });
+  }
+
+  record(record: NewRecord): void {
+    this.#outlet.record(record);
+  }
+
+  /** How good the clock is, for the heads of segments and the record of each minute. */
+  clock(quality: Extract<ToJournal, { type: 'clock' }>['quality']): void {
+    this.record({ k: 'clock', ...quality });
+    this.#post({ type: 'clock', quality });
+  }
+
+  /** Names of users and addresses in logs. Never rejects. */
+  pseudonyms(subjects: readonly Subject[]): Promise<readonly string[]> {
+    const unknown = subjects.map(() => UNKNOWN);
+    if (!this.#isReady || this.#questions.size >= QUESTIONS_MAX) return Promise.resolve(unknown);
+    const id = ++this.#lastQuestion;
+    return new Promise(answer => {
+      this.#questions.set(id, { count: subjects.length, answer });
+      this.#post({ type: 'name', id, subjects });
+    });
+  }
+
+  /** New connections are refused: what they do would not be recorded. */
+  get isRefusing(): boolean {
+    return this.#parts.settings.fail === 'closed' && this.#isFailing;
+  }
+
+  get #isFailing(): boolean {
+    return this.#shared.isFailing || this.#shared.isDropping;
+  }
+
+  get numbers(): JournalNumbers {
+    return {
+      ...this.#counters.numbers,
+      folder: this.#folder,
+      isTakeover: this.#isTakeover,
+      isRefusing: this.isRefusing,
+      state: this.#isFailing ? 'failing' : 'writing',
+      failure: this.#failure,
+      dropped: this.#shared.dropped,
+      restarts: this.#restarts,
+      checkpoint: { ageSeconds: this.#checkpointAge, ...this.#sink.checkpoints },
+    };
+  }
+
+  /** Time since the last checkpoint left; undefined before the first. */
+  get #checkpointAge(): number | undefined {
+    const { keptAtMs } = this.#sink;
+    return keptAtMs === undefined ? undefined : (performance.now() - keptAtMs) / 1000;
+  }
+
+  /** Call it once no producer is left. Writes everything, and gives the folder back. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    clearInterval(this.#timer);
+    if (this.#isReady) {
+      const { config } = this.#parts;
+      this.record({ k: 'stopped', node: config.nodeName, version: packageVersion(), threads: readerThreads(config) });
+    }
+    this.#outlet.close();
+    if (this.#isReady) {
+      const closed = new Promise<void>(resolve => {
+        this.#onClosed = resolve;
+      });
+      this.#post({ type: 'close' });
+      await closed;
+    }
+    await this.#thread?.terminate();
+    await this.#sink.close();
+    this.#release?.();
+  }
+
+  #welcome(worker: number, port: MessagePort): void {
+    this.#thread?.postMessage({ type: 'producer', worker, port } satisfies ToJournal, [port]);
+  }
+
+  #post(message: ToJournal): void {
+    if (this.#isReady) this.#thread?.postMessage(message);
+  }
+
+  /** Resolves once the thread writes. @throws {Error} when it cannot */
+  #start(): Promise<void> {
+    const { config, settings } = this.#parts;
+    const origin = `millrace/${config.nodeName}${this.#isTakeover ? `/${TAKEOVER_FOLDER}` : ''}`;
+    const data: JournalThreadData = {
+      settings,
+      folder: this.#folder,
+      node: config.nodeName,
+      origin,
+      cells: this.#cells,
+    };
+    const thread = new Worker(JOURNAL_THREAD, { workerData: data, name: 'journal' });
+    this.#thread = thread;
+    return new Promise((resolve, reject) => {
+      let reason = '';
+      thread.on('message', (message: FromJournal) => {
+        if (message.type === 'refused') reason = message.reason;
+        if (message.type === 'refused') void thread.terminate();
+        else if (message.type === 'ready') {
+          this.#ready(message);
+          resolve();
+        } else this.#receive(message);
+      });
+      thread.on('error', cause => {
+        reason = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+      });
+      thread.on('exit', code => {
+        const why = reason || `exit code ${code}`;
+        reject(new Error(why));
+        this.#ended(why);
+      });
+    });
+  }
+
+  #ready({ publicKey, publicKeyFile, isKeyNew }: Extract<FromJournal, { type: 'ready' }>): void {
+    const { log } = this.#parts;
+    const isFirst = this.#restarts === 0;
+    this.#isReady = true;
+    this.#pace.started();
+    for (const [worker, port] of this.#waiting.splice(0)) this.#welcome(worker, port);
+    this.#shared.setFailing(false);
+    if (isFirst) log.info({ folder: this.#folder, publicKey, publicKeyFile }, 'journal open');
+    else log.warn('journal thread runs again');
+    if (isKeyNew) log.warn({ publicKeyFile }, 'a key for checkpoints was made: keep its public key elsewhere');
+  }
+
+  #receive(message: FromJournal): void {
+    const { log } = this.#parts;
+    switch (message.type) {
+      case 'stats':
+        this.#counters.take(message.stats);
+        break;
+      case 'checkpoint':
+        this.#sink.take(message);
+        break;
+      case 'failing':
+        this.#failure = message.reason;
+        log.error({ reason: message.reason, policy: this.#parts.settings.fail }, 'the journal cannot be written');
+        break;
+      case 'recovered':
+        this.#failure = undefined;
+        log.warn('the journal is written again');
+        break;
+      case 'fault':
+        log.error({ what: message.what, detail: message.detail }, 'journal maintenance failed');
+        break;
+      case 'pseudonyms':
+        this.#questions.get(message.id)?.answer(message.pseudonyms);
+        this.#questions.delete(message.id);
+        break;
+      case 'closed':
+        if (message.note !== undefined) this.#sink.take({ note: message.note });
+        if (message.unwritten > 0) log.error({ batches: message.unwritten }, 'the journal ends incomplete');
+        this.#onClosed();
+    }
+  }
+
+  #ended(reason: string): void {
+    const wasReady = this.#isReady;
+    this.#isReady = false;
+    this.#onClosed();
+    for (const { count, answer } of this.#questions.values()) answer(Array.from({ length: count }, () => UNKNOWN));
+    this.#questions.clear();
+    if (this.#isClosing || (!wasReady && this.#restarts === 0)) return;
+    this.#shared.setFailing(true);
+    this.#failure = reason.split('\n', 1)[0];
+    this.#counters.ended();
+    this.#restarts++;
+    this.#parts.log.error({ reason }, 'journal thread died and is replaced');
+    if (wasReady) this.#reconnect();
+    // If it cannot start, this is called again.
+    setTimeout(() => void this.#start().catch(() => undefined), this.#pace.died()).unref();
+  }
+
+  /** Each producer counts what it had posted as dropped, and posts to the next thread from here on. */
+  #reconnect(): void {
+    for (let worker = 0; worker <= this.#main; worker++) {
+      const { port1, port2 } = new MessageChannel();
+      this.#waiting.push([worker, port2]);
+      if (worker === this.#main) {
+        port1.unref();
+        this.#outlet.attach(port1);
+      } else this.#parts.post(worker, { type: 'journal', port: port1 }, [port1]);
+    }
+  }
+
+  #checkDropped(): void {
+    const { dropped } = this.#shared;
+    const more = dropped - this.#droppedSeen;
+    this.#droppedSeen = dropped;
+    if (more > 0) this.#parts.log.error({ records: more, total: dropped }, 'records for the journal were dropped');
+  }
+}

@@ -1,0 +1,42 @@
+/** Replaces users and addresses in a record by their pseudonyms. */
+
+/** Begins topics whose name is a user. */
+export const ORDERS_TOPIC = 'orders:';
+const ANY = '*';
+
+export interface Pseudonyms {
+  /** @throws {Error} when it cannot be stored */
+  pseudonym(kind: 'user' | 'address', text: string): string;
+}
+
+/** @param record of any kind (kinds.ts); it is changed */
+export function withPseudonyms(record: Record<string, unknown>, pseudonyms: Pseudonyms): Record<string, unknown> {
+  const user = (name: string) => pseudonyms.pseudonym('user', name);
+  const topic = (name: string) => {
+    const own = name.slice(ORDERS_TOPIC.length);
+    return name.startsWith(ORDERS_TOPIC) && !own.includes(ANY) ? `${ORDERS_TOPIC}${user(own)}` : name;
+  };
+  if (typeof record.user === 'string') record.user = user(record.user);
+  if (typeof record.address === 'string') record.address = pseudonyms.pseudonym('address', record.address);
+  if (typeof record.topic === 'string') record.topic = topic(record.topic);
+  if (isTexts(record.entitlements)) record.entitlements = record.entitlements.map(topic);
+  if (record.stream === 'orders' && isTexts(record.symbols)) {
+    record.symbols = record.symbols.map(name => (name === ANY ? name : user(name)));
+  }
+  if (record.k === 'alert') record.alert = alertWithPseudonyms(record.alert as Record<string, unknown>, user);
+  return record;
+}
+
+/** Of an alert, the users and the sentence that names them. */
+function alertWithPseudonyms(
+  alert: Record<string, unknown>,
+  user: (name: string) => string,
+): Readonly<Record<string, unknown>> {
+  if (!isTexts(alert.users)) return alert;
+  const named = alert.users.map(name => [name, user(name)] as const);
+  const summary = named.reduce((text, [name, pseudonym]) => text.replaceAll(name, pseudonym), String(alert.summary));
+  return { ...alert, users: named.map(([, pseudonym]) => pseudonym), summary };
+}
+
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every(item => typeof item === 'string');

@@ -1,0 +1,126 @@
+/** The journal, if there is one, and the watch over the clock that its times come from. */
+import type { TransferListItem } from 'node:worker_threads';
+import type { Config } from './config/environment.js';
+import type { JournalSide } from './journal-side.js';
+import type { ClockReading } from './observe/clock-offset.js';
+import type { JournalNumbers } from './observe/journal-numbers.js';
+import type { Logger } from './observe/log.js';
+import type { JournalStart, NewRecord, Subject } from './threads/journal-records.js';
+import type { ToWorker } from './threads/thread-messages.js';
+
+/** chrony has answered by then. */
+const FIRST_CHECK_MS = 5_000;
+const CHECK_MS = 60_000;
+const MICROS_PER_SECOND = 1_000_000;
+
+type PostToWorker = (worker: number, message: ToWorker, transfer: readonly TransferListItem[]) => void;
+type ClockAlarm = 'diverges' | 'unknown';
+
+export class Journalling {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #clock: () => ClockReading | undefined;
+  readonly #side: JournalSide | undefined;
+  #post: PostToWorker = () => {};
+  #clockAlarm: ClockAlarm | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param clock how far the clock of the machine is off; undefined while it is not known */
+  static async create(config: Config, log: Logger, clock: () => ClockReading | undefined): Promise<Journalling> {
+    // Without a journal nothing of it is loaded.
+    const { JournalSide: Side } = config.journal === undefined ? {} : await import('./journal-side.js');
+    return new Journalling(config, log, clock, Side);
+  }
+
+  private constructor(
+    config: Config,
+    log: Logger,
+    clock: () => ClockReading | undefined,
+    Side: typeof JournalSide | undefined,
+  ) {
+    this.#config = config;
+    this.#log = log;
+    this.#clock = clock;
+    const { journal: settings } = config;
+    const post: PostToWorker = (...message) => this.#post(...message);
+    this.#side = Side && settings && new Side({ config, settings, log, post });
+  }
+
+  /** @param post to a gateway thread */
+  connect(post: PostToWorker): void {
+    this.#post = post;
+  }
+
+  /** Call it before the first client is served. @throws {ConfigError} when the journal cannot be written */
+  async open(): Promise<void> {
+    await this.#side?.open();
+    this.#timer = setTimeout(() => this.#checkClock(), FIRST_CHECK_MS).unref();
+  }
+
+  /** For a gateway thread that starts; undefined: there is no journal. */
+  start(worker: number): JournalStart | undefined {
+    return this.#side?.start(worker);
+  }
+
+  /** A gateway thread died. */
+  ended(worker: number, reason: string): void {
+    this.#side?.ended(worker, reason);
+  }
+
+  record(record: NewRecord): void {
+    this.#side?.record(record);
+  }
+
+  /** Names of users and addresses in logs; undefined: there is no journal. Never rejects. */
+  pseudonyms(subjects: readonly Subject[]): Promise<readonly string[]> | undefined {
+    return this.#side?.pseudonyms(subjects);
+  }
+
+  /** New connections are refused: what they do would not be recorded. */
+  get isRefusing(): boolean {
+    return this.#side?.isRefusing === true;
+  }
+
+  /** Undefined: there is no journal. */
+  get numbers(): JournalNumbers | undefined {
+    return this.#side?.numbers;
+  }
+
+  /** The clock is worse than CLOCK_DIVERGENCE_MAX, or unknown and that is an alarm. */
+  get isClockAlarming(): boolean {
+    return this.#clockAlarm !== undefined;
+  }
+
+  /** Call it once no thread is left that records. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#side?.close();
+  }
+
+  #checkClock(): void {
+    this.#timer = setTimeout(() => this.#checkClock(), CHECK_MS).unref();
+    const reading = this.#clock();
+    this.#side?.clock(
+      reading === undefined
+        ? { source: 'unknown', offset_us: null, error_us: null }
+        : {
+            source: 'chrony',
+            offset_us: Math.round(reading.offsetSeconds * MICROS_PER_SECOND),
+            error_us: Math.round(reading.errorSeconds * MICROS_PER_SECOND),
+          },
+    );
+    const before = this.#clockAlarm;
+    this.#clockAlarm = this.#alarmOf(reading);
+    const errorMs = reading === undefined ? undefined : reading.errorSeconds * 1000;
+    const fields = { errorMs, maxMs: this.#config.clock.divergenceMsMax };
+    if (this.#clockAlarm === 'diverges') this.#log.error(fields, 'the clock is off by more than CLOCK_DIVERGENCE_MAX');
+    else if (this.#clockAlarm === 'unknown') this.#log.error(fields, 'it is unknown how far the clock is off');
+    else if (before !== undefined) this.#log.warn(fields, 'the clock is right again');
+  }
+
+  #alarmOf(reading: ClockReading | undefined): ClockAlarm | undefined {
+    const { divergenceMsMax, alarmsWhenUnknown } = this.#config.clock;
+    if (reading === undefined) return alarmsWhenUnknown ? 'unknown' : undefined;
+    return divergenceMsMax !== undefined && reading.errorSeconds * 1000 > divergenceMsMax ? 'diverges' : undefined;
+  }
+}

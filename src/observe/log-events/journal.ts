@@ -1,0 +1,87 @@
+import { event, type LogEventGroup } from './event.js';
+
+export const journalEvents: LogEventGroup = {
+  title: 'Journal and clock',
+  events: {
+    journal_open: event(
+      'info',
+      'journal open',
+      'the journal is written from now on; keep the public key where the journal is verified',
+      'folder',
+      'publicKey',
+      'publicKeyFile',
+    ),
+    journal_takeover: event(
+      'warn',
+      'another process writes the journal; writing beside it',
+      'normal while one gateway takes over from another; commands read both folders',
+      'folder',
+    ),
+    journal_key_made: event(
+      'warn',
+      'a key for checkpoints was made: keep its public key elsewhere',
+      'whoever verifies checkpoints needs the public key from a place that this host cannot change',
+      'publicKeyFile',
+    ),
+    journal_failing: event(
+      'error',
+      'the journal cannot be written',
+      'free the disk or repair it; the gateway tries again each second. `policy` is `JOURNAL_FAIL`',
+      'reason',
+      'policy',
+    ),
+    journal_recovered: event('warn', 'the journal is written again', 'nothing that had been taken was lost'),
+    journal_dropped: event(
+      'error',
+      'records for the journal were dropped',
+      'too much was waiting to be written; the journal counts them',
+      'records',
+      'total',
+    ),
+    journal_thread_died: event(
+      'error',
+      'journal thread died and is replaced',
+      'what it had not written is counted as dropped; report the reason if it is a defect',
+      'reason',
+    ),
+    journal_thread_back: event('warn', 'journal thread runs again', 'the chain continues'),
+    journal_fault: event(
+      'error',
+      'journal maintenance failed',
+      'a segment was not compressed, or an old one not removed; tried again with the next segment',
+      'what',
+      'detail',
+    ),
+    journal_incomplete: event(
+      'error',
+      'the journal ends incomplete',
+      'the disk refused the last batches of this process; they are lost',
+      'batches',
+    ),
+    checkpoints_failing: event(
+      'error',
+      'checkpoints cannot be kept',
+      'they wait, up to those of a day, and are sent as soon as that works',
+      'stream',
+      'reason',
+      'waiting',
+      'suppressed',
+    ),
+    checkpoints_back: event('warn', 'checkpoints are kept again', 'all that waited were sent'),
+    clock_diverges: event(
+      'error',
+      'the clock is off by more than CLOCK_DIVERGENCE_MAX',
+      'repair the synchronisation of the system clock',
+      'errorMs',
+      'maxMs',
+    ),
+    clock_unknown: event(
+      'error',
+      'it is unknown how far the clock is off',
+      'chrony does not run or follows no clock, and `CLOCK_UNKNOWN_ALARM` is `on`',
+      'errorMs',
+      'maxMs',
+    ),
+    clock_right: event('warn', 'the clock is right again', 'the alarm is over', 'errorMs', 'maxMs'),
+  },
+};

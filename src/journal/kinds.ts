@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { CLASSES, DEPTHS, TIERS } from '../protocol/view-options.js';
 
 /** Entitlements, symbols and product codes listed in one record at most; `more` counts the others. */
-const LISTED_MAX = 64;
+export const LISTED_MAX = 64;
 /** Longest text of a free member, such as a reason. */
 const TEXT_MAX = 1024;
 

@@ -148,6 +148,7 @@ export class Journal {
     const { writer, post } = this.#options;
     this.#trying(() => {
       this.#write();
+      this.#recordOrders();
       writer.flush();
       this.#settle();
     });

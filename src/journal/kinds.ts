@@ -43,6 +43,9 @@ const view = {
   symbol: z.string().optional(),
 };
 
+/** Members that name a view. */
+export const VIEW_NAMES: ReadonlySet<string> = new Set(Object.keys(view));
+
 interface Kind<Shape extends z.ZodRawShape> {
   readonly means: string;
   readonly schema: z.ZodObject<Shape, z.core.$strict>;

@@ -4,10 +4,9 @@
  * journal thread writes pseudonyms.
  */
 import { z } from 'zod';
+import { LISTED_MAX } from '../protocol/record-limits.js';
 import { CLASSES, DEPTHS, TIERS } from '../protocol/view-options.js';
 
-/** Entitlements, symbols and product codes listed in one record at most; `more` counts the others. */
-export const LISTED_MAX = 64;
 /** Longest text of a free member, such as a reason. */
 const TEXT_MAX = 1024;
 
@@ -47,6 +46,9 @@ const view = {
   /** FIX: the MDReqID of a record about one connection, which may follow a topic more than once. */
   id: text.optional(),
 };
+
+/** Members that name a view. */
+export const VIEW_NAMES: ReadonlySet<string> = new Set(Object.keys(view));
 
 interface Kind<Shape extends z.ZodRawShape> {
   readonly means: string;

@@ -2,7 +2,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { MembersOf, ViewMembers } from '../journal/kinds.js';
 
-export { LISTED_MAX } from '../journal/kinds.js';
 export type { NewRecord, ViewMembers } from '../journal/kinds.js';
 
 /** What an operator ordered. */

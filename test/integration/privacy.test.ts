@@ -103,7 +103,9 @@ afterAll(async () => {
 const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
 
 async function connect(path: string, sub: string, address = ADDRESSES[0] ?? ''): Promise<TestClient> {
-  const token = encodeURIComponent(await testToken({ sub, entitlements: ['quotes:*', 'trades:*', 'orders:*', 'rooms:*'] }));
+  const token = encodeURIComponent(
+    await testToken({ sub, entitlements: ['quotes:*', 'trades:*', 'orders:*', 'rooms:*'] }),
+  );
   const joint = path.includes('?') ? '&' : '?';
   const client = await TestClient.connect(`${gateway.url}${path}${joint}token=${token}`, from(address));
   clients.push(client);
@@ -181,7 +183,10 @@ async function webSockets(): Promise<void> {
   await alice.arrived('order_update');
   await bob.arrived('order_update');
   // Refused by the server: its words name the subject.
-  (await connect('/ws/orders', DENIED, ADDRESSES[2])).send({ action: 'ping' });
+  await refusedUpgrade(
+    `${gateway.url}/ws/orders?token=${await testToken({ sub: DENIED, entitlements: ['orders:*'] })}`,
+    from(ADDRESSES[2] ?? ''),
+  );
   const expired = await testToken({ sub: MALLORY, ttlMs: -3_600_000 });
   await refusedUpgrade(`${gateway.url}/ws?token=${expired}`, from(ADDRESSES[3] ?? ''));
   const poor = await testToken({ sub: MALLORY, entitlements: ['quotes:*'] });

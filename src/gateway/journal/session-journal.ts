@@ -1,12 +1,13 @@
 /** Records who connects, as whom, what clients ask for, what they are known to have received, and how connections end. */
 import type { Credential } from '../../auth/credential.js';
 import type { Command } from '../../protocol/commands.js';
-import { LISTED_MAX, type NewRecord } from '../../threads/journal-records.js';
+import { LISTED_MAX } from '../../protocol/record-limits.js';
+import type { NewRecord } from '../../threads/journal-records.js';
 import type { Session } from '../model/session.js';
 import type { DeliveryJournal } from './delivery-journal.js';
 
 /** A connection's confirmations are at least this far apart; the newest one counts. */
-const CONFIRMED_INTERVAL_MS = 1_000;
+export const CONFIRMED_INTERVAL_MS = 1_000;
 const MICROS_PER_MS = 1_000;
 /** Characters of an id or reason that are recorded. */
 const TEXT_MAX = 256;
@@ -87,7 +88,9 @@ export class SessionJournal {
       c: this.#id(id),
       action: command.action,
       ...(command.id === undefined ? undefined : { id: String(command.id).slice(0, TEXT_MAX) }),
-      ...('stream' in command && command.stream !== undefined ? { stream: command.stream.slice(0, TEXT_MAX) } : undefined),
+      ...('stream' in command && command.stream !== undefined
+        ? { stream: command.stream.slice(0, TEXT_MAX) }
+        : undefined),
       ...(names.length > 0 ? { symbols: names.slice(0, LISTED_MAX) } : undefined),
       ...(more > 0 ? { more } : undefined),
       ...('class' in command && command.class !== undefined ? { class: command.class.slice(0, TEXT_MAX) } : undefined),

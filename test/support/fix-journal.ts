@@ -1,4 +1,4 @@
-/** A journal in memory, and what it says that FIX clients got, by the rule that order is what counts. */
+/** What a journal says that FIX clients got, by the rule that order is what counts; and a journal in memory. */
 import type { NewRecord, ViewMembers } from '../../src/threads/journal-records.js';
 
 type Entry =
@@ -23,6 +23,69 @@ interface Live {
 const viewKey = ({ topic, class: rateClass, tier, depth, part }: ViewMembers): string =>
   JSON.stringify([topic, rateClass, tier, depth, part]);
 
+/** Positions of what a connection got, by MDReqID: `W e1 5`, `X e1 5-6`. */
+export function gotBy(entries: readonly Entry[], c: string): Map<string, string[]> {
+  const all = new Map<string, string[]>();
+  const live: Live[] = [];
+  const got = (id: string, text: string) => all.set(id, [...(all.get(id) ?? []), text]);
+  const left = (topic: string, id: string | undefined) => {
+    const at = live.findIndex(each => each.topic === topic && each.id === id);
+    if (at >= 0) live.splice(at, 1);
+  };
+  for (const entry of entries) {
+    if (entry.k === 'published') {
+      const { view, epoch, prev, seq } = entry;
+      for (const each of live) {
+        if (each.view !== view) continue;
+        // Another client of the same part may have the message before this client's W.
+        got(each.id, prev < 0 ? `W ${epoch} ${seq}` : `X ${epoch} ${Math.max(prev, each.seq)}-${seq}`);
+        each.seq = seq;
+      }
+      continue;
+    }
+    if (!('c' in entry) || entry.c !== c) continue;
+    const id = 'id' in entry ? (entry.id ?? '') : '';
+    if (entry.k === 'snapshot') got(id, `W ${entry.epoch} ${entry.seq}`);
+    else if (entry.k === 'live') live.push({ id, view: viewKey(entry), topic: entry.topic, seq: entry.seq });
+    else if (entry.k === 'paused' || entry.k === 'unsubscribed') left(entry.topic, id);
+    else if (entry.k === 'sent') for (const [prev, seq] of entry.runs) got(id, `X ${entry.epoch} ${prev}-${seq}`);
+  }
+  return all;
+}
+
+/** Positions of what a client was sent, by MDReqID: the same texts. @param messages readable, with FIX_SEQ_TAGS */
+export function positionsIn(messages: readonly string[]): Map<string, string[]> {
+  const all = new Map<string, string[]>();
+  for (const message of messages) {
+    const place = /\|35=([WX])\|(?:.*\|)?262=(\w+)\|.*\|20001=([\w-]+)\|20002=(\d+)\|20003=(\d+)\|/.exec(message);
+    if (place === null) continue;
+    const [, type, id = '', epoch, prev, seq] = place;
+    all.set(id, [...(all.get(id) ?? []), type === 'W' ? `W ${epoch} ${seq}` : `X ${epoch} ${prev}-${seq}`]);
+  }
+  return all;
+}
+
+/** Records of a journal's files, with one entry for each message that was published. */
+export function entriesOf(records: readonly Readonly<Record<string, unknown>>[]): Entry[] {
+  return (records as readonly NewRecord[]).flatMap((record): Entry[] => {
+    if (record.k !== 'emit') return [record];
+    const { epoch, runs, whole } = record;
+    const view = viewKey(record);
+    return runs.flatMap(([prev, seq, messages = 1]) =>
+      Array.from({ length: messages }, (_, i) => {
+        const last = seq - messages + 1 + i;
+        return {
+          k: 'published' as const,
+          view,
+          epoch,
+          prev: whole === true ? -1 : messages > 1 ? last - 1 : prev,
+          seq: last,
+        };
+      }),
+    );
+  });
+}
+
 export class TestJournal {
   readonly entries: Entry[] = [];
   readonly #views: { key: string; epoch: string }[] = [];
@@ -40,34 +103,8 @@ export class TestJournal {
     this.entries.push(record);
   }
 
-  /** Positions of what a connection got, by MDReqID: `W e1 5`, `X e1 5-6`. */
   gotBy(c: string): Map<string, string[]> {
-    const all = new Map<string, string[]>();
-    const live: Live[] = [];
-    const got = (id: string, text: string) => all.set(id, [...(all.get(id) ?? []), text]);
-    const left = (topic: string, id: string | undefined) => {
-      const at = live.findIndex(each => each.topic === topic && each.id === id);
-      if (at >= 0) live.splice(at, 1);
-    };
-    for (const entry of this.entries) {
-      if (entry.k === 'published') {
-        const { view, epoch, prev, seq } = entry;
-        for (const each of live) {
-          if (each.view !== view) continue;
-          // Another client of the same part may have the message before this client's W.
-          got(each.id, prev < 0 ? `W ${epoch} ${seq}` : `X ${epoch} ${Math.max(prev, each.seq)}-${seq}`);
-          each.seq = seq;
-        }
-        continue;
-      }
-      if (!('c' in entry) || entry.c !== c) continue;
-      const id = 'id' in entry ? (entry.id ?? '') : '';
-      if (entry.k === 'snapshot') got(id, `W ${entry.epoch} ${entry.seq}`);
-      else if (entry.k === 'live') live.push({ id, view: viewKey(entry), topic: entry.topic, seq: entry.seq });
-      else if (entry.k === 'paused' || entry.k === 'unsubscribed') left(entry.topic, id);
-      else if (entry.k === 'sent') for (const [prev, seq] of entry.runs) got(id, `X ${entry.epoch} ${prev}-${seq}`);
-    }
-    return all;
+    return gotBy(this.entries, c);
   }
 
   #published(view: number, prev: number, seq: number): void {

@@ -268,7 +268,7 @@ describe('R71 a whole run', () => {
     expect(await nowOf()).not.toBe(before);
     const ordered = async () => (await query('--kind', 'admin')).filter(({ what }) => what === 'journal_erase');
     await until(async () => (await ordered()).length > 0, 20_000, 'a record of the erasure');
-    expect(await ordered()).toMatchObject([{ user: before, result: 'done', by: expect.stringMatching(/^u_/) }]);
+    expect(await ordered()).toMatchObject([{ user: before, result: 'done', author: expect.stringMatching(/^u_/) }]);
   });
 
   it('R71 leaves no user and no address in anything that it put out', async () => {

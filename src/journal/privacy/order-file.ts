@@ -15,8 +15,9 @@ export interface KeyOrder {
   readonly t: number;
   readonly k: 'admin';
   readonly what: 'journal_erase' | 'journal_hold' | 'journal_release' | 'journal_rotate';
-  /** Who ran the command. */
-  readonly by: string;
+  readonly by: 'command';
+  /** Who ran it. */
+  readonly author: string;
   readonly user?: string | undefined;
   readonly address?: string | undefined;
   readonly detail?: string | undefined;

@@ -3,8 +3,6 @@
 /** Begins topics whose name is a user. */
 export const ORDERS_TOPIC = 'orders:';
 const ANY = '*';
-/** Orders without a name: by `ADMIN_TOKEN`, on this machine, by a signal, by NATS. */
-const NO_PERSON = /^(?:token|local|unknown|SIG[A-Z0-9]+|control\.\w+)$/;
 
 export interface Pseudonyms {
   /** @throws {Error} when it cannot be stored */
@@ -26,20 +24,21 @@ export function withPseudonyms(record: Record<string, unknown>, pseudonyms: Pseu
   if (record.stream === 'orders' && isTexts(record.symbols)) {
     record.symbols = record.symbols.map(name => (name === ANY ? name : user(name)));
   }
-  if (record.k === 'admin' && typeof record.by === 'string' && !NO_PERSON.test(record.by)) record.by = user(record.by);
-  if (record.k === 'alert') record.alert = alertWithPseudonyms(record.alert as Record<string, unknown>, user);
+  if (record.k === 'alert') record.alert = alertWithPseudonyms(record.alert as Record<string, unknown>, user, topic);
   return record;
 }
 
-/** Of an alert, the users and the sentence that names them. */
+/** Of an alert, the users, the sentence that names them, and topics in its evidence. */
 function alertWithPseudonyms(
   alert: Record<string, unknown>,
   user: (name: string) => string,
+  topic: (name: string) => string,
 ): Readonly<Record<string, unknown>> {
   if (!isTexts(alert.users)) return alert;
   const named = alert.users.map(name => [name, user(name)] as const);
   const summary = named.reduce((text, [name, pseudonym]) => text.replaceAll(name, pseudonym), String(alert.summary));
-  return { ...alert, users: named.map(([, pseudonym]) => pseudonym), summary };
+  const evidence = isTexts(alert.evidence) ? alert.evidence.map(topic) : alert.evidence;
+  return { ...alert, users: named.map(([, pseudonym]) => pseudonym), summary, evidence };
 }
 
 const isTexts = (value: unknown): value is readonly string[] =>

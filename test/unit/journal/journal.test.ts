@@ -232,7 +232,8 @@ describe('the journal of its thread (R70)', () => {
       t: START_MICROS,
       k: 'admin',
       what: 'journal_erase',
-      by: 'u_a',
+      by: 'command',
+      author: 'u_a',
       user: 'u_b',
       result: 'done',
     } as const;

@@ -108,7 +108,12 @@ export class CheckpointSink {
     const jetstream = this.#connection.jetstream({ apiPrefix: nats.jsApiPrefix, timeout: REQUEST_TIMEOUT_MS });
     // An attempt whose answer was lost is not stored twice.
     const msgID = note.split('\n', 3).join(' ');
-    await jetstream.publish(subjects.add(`${SUBJECT}.${node}`), note, { msgID, expect: { streamName: stream } });
+    const subject = subjects.add(`${SUBJECT}.${node}`);
+    try {
+      await jetstream.publish(subject, note, { msgID, expect: { streamName: stream } });
+    } catch (cause) {
+      throw new Error(`not stored on ${subject}: ${jetStreamTextOf(cause)}`, { cause });
+    }
   }
 
   /** Creates the stream if there is none. Nothing in it can be deleted one by one. */

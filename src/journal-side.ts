@@ -7,6 +7,7 @@ import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 
 import { ConfigError } from './config/config-error.js';
 import type { Config, JournalConfig } from './config/environment.js';
 import { readerThreads } from './config/reader-threads.js';
+import { TAKEOVER_FOLDER } from './journal/chains.js';
 import { lockFolder, makeFolder } from './journal/lock.js';
 import type { JournalThreadData } from './journal/thread-data.js';
 import { CheckpointSink } from './journal-checkpoints.js';
@@ -14,6 +15,7 @@ import { JournalCounters } from './journal-counters.js';
 import { packageVersion } from './observe/build-info.js';
 import type { JournalNumbers } from './observe/journal-numbers.js';
 import type { Logger } from './observe/log.js';
+import { type PrivateLines, UNAVAILABLE } from './observe/private-lines.js';
 import { RestartPace } from './observe/restart-pace.js';
 import { JOURNAL_THREAD } from './programs.js';
 import { WallClock } from './protocol/wall-clock.js';
@@ -22,11 +24,8 @@ import { JournalOutlet } from './threads/journal-outlet.js';
 import type { FromJournal, JournalStart, NewRecord, Subject, ToJournal } from './threads/journal-records.js';
 import type { ToWorker } from './threads/thread-messages.js';
 
-/** Written to while another process has the journal. */
-const TAKEOVER_FOLDER = 'takeover';
-/** Requests for pseudonyms that may wait; further ones are answered with UNKNOWN at once. */
+/** Requests for pseudonyms that may wait; further ones are answered with UNAVAILABLE at once. */
 const QUESTIONS_MAX = 1000;
-const UNKNOWN = 'unknown';
 /** How often a flood of lost records is logged. */
 const DROPPED_CHECK_MS = 1000;
 
@@ -34,6 +33,8 @@ interface JournalSideParts {
   readonly config: Config;
   readonly settings: JournalConfig;
   readonly log: Logger;
+  /** They wait for pseudonyms. */
+  readonly lines: PrivateLines | undefined;
   readonly post: (worker: number, message: ToWorker, transfer: readonly TransferListItem[]) => void;
 }
 
@@ -88,6 +89,7 @@ export class JournalSide {
     } catch (cause) {
       throw new ConfigError(`JOURNAL_DIR=${settings.folder}: ${(cause as Error).message}`, { cause });
     }
+    this.#parts.lines?.connect(names => this.#pseudonyms(names));
     if (this.#isTakeover) log.warn({ folder: this.#folder }, 'another process writes the journal; writing beside it');
     const { config } = this.#parts;
     this.record({ k: 'started', node: config.nodeName, version: packageVersion(), threads: readerThreads(config) });
@@ -137,8 +139,8 @@ export class JournalSide {
   }
 
   /** Names of users and addresses in logs. Never rejects. */
-  pseudonyms(subjects: readonly Subject[]): Promise<readonly string[]> {
-    const unknown = subjects.map(() => UNKNOWN);
+  #pseudonyms(subjects: readonly Subject[]): Promise<readonly string[]> {
+    const unknown = subjects.map(() => UNAVAILABLE);
     if (!this.#isReady || this.#questions.size >= QUESTIONS_MAX) return Promise.resolve(unknown);
     const id = ++this.#lastQuestion;
     return new Promise(answer => {
@@ -185,6 +187,7 @@ export class JournalSide {
       this.record({ k: 'stopped', node: config.nodeName, version: packageVersion(), threads: readerThreads(config) });
     }
     this.#outlet.close();
+    await this.#parts.lines?.settle();
     if (this.#isReady) {
       const closed = new Promise<void>(resolve => {
         this.#onClosed = resolve;
@@ -286,7 +289,7 @@ export class JournalSide {
     const wasReady = this.#isReady;
     this.#isReady = false;
     this.#onClosed();
-    for (const { count, answer } of this.#questions.values()) answer(Array.from({ length: count }, () => UNKNOWN));
+    for (const { count, answer } of this.#questions.values()) answer(Array.from({ length: count }, () => UNAVAILABLE));
     this.#questions.clear();
     if (this.#isClosing || (!wasReady && this.#restarts === 0)) return;
     this.#shared.setFailing(true);

@@ -1,11 +1,12 @@
 /** The journal, if there is one, and the watch over the clock that its times come from. */
 import type { TransferListItem } from 'node:worker_threads';
 import type { Config } from './config/environment.js';
+import type { GatewayHost } from './gateway-host.js';
 import type { JournalSide } from './journal-side.js';
 import type { ClockReading } from './observe/clock-offset.js';
 import type { JournalNumbers } from './observe/journal-numbers.js';
 import type { Logger } from './observe/log.js';
-import type { JournalStart, NewRecord, Subject } from './threads/journal-records.js';
+import type { JournalStart, NewRecord } from './threads/journal-records.js';
 import type { ToWorker } from './threads/thread-messages.js';
 
 /** chrony has answered by then. */
@@ -16,6 +17,9 @@ const MICROS_PER_SECOND = 1_000_000;
 type PostToWorker = (worker: number, message: ToWorker, transfer: readonly TransferListItem[]) => void;
 type ClockAlarm = 'diverges' | 'unknown';
 
+/** What the journal needs of the program. */
+type JournallingHost = Pick<GatewayHost, 'clock' | 'privateLines'>;
+
 export class Journalling {
   readonly #config: Config;
   readonly #log: Logger;
@@ -25,17 +29,16 @@ export class Journalling {
   #clockAlarm: ClockAlarm | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param clock how far the clock of the machine is off; undefined while it is not known */
-  static async create(config: Config, log: Logger, clock: () => ClockReading | undefined): Promise<Journalling> {
+  static async create(config: Config, log: Logger, host: JournallingHost): Promise<Journalling> {
     // Without a journal nothing of it is loaded.
     const { JournalSide: Side } = config.journal === undefined ? {} : await import('./journal-side.js');
-    return new Journalling(config, log, clock, Side);
+    return new Journalling(config, log, host, Side);
   }
 
   private constructor(
     config: Config,
     log: Logger,
-    clock: () => ClockReading | undefined,
+    { clock, privateLines: lines }: JournallingHost,
     Side: typeof JournalSide | undefined,
   ) {
     this.#config = config;
@@ -43,7 +46,7 @@ export class Journalling {
     this.#clock = clock;
     const { journal: settings } = config;
     const post: PostToWorker = (...message) => this.#post(...message);
-    this.#side = Side && settings && new Side({ config, settings, log, post });
+    this.#side = Side && settings && new Side({ config, settings, log, lines, post });
   }
 
   /** @param post to a gateway thread */
@@ -69,11 +72,6 @@ export class Journalling {
 
   record(record: NewRecord): void {
     this.#side?.record(record);
-  }
-
-  /** Names of users and addresses in logs; undefined: there is no journal. Never rejects. */
-  pseudonyms(subjects: readonly Subject[]): Promise<readonly string[]> | undefined {
-    return this.#side?.pseudonyms(subjects);
   }
 
   /** New connections are refused: what they do would not be recorded. */

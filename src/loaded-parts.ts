@@ -17,7 +17,7 @@ export interface LoadedParts {
 }
 
 export async function loadParts(config: Config, log: Logger, host: GatewayHost): Promise<LoadedParts> {
-  const journal = await Journalling.create(config, log, host.clock);
+  const journal = await Journalling.create(config, log, host);
   return {
     feed: await createFeed(config, log),
     tracing: await openTracing(config, log),

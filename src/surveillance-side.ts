@@ -36,7 +36,7 @@ type Handed = Extract<ToWatch, { type: 'messages' }>['messages'][number];
 interface SurveillanceSideParts {
   readonly config: Config;
   readonly log: Logger;
-  readonly journal: Pick<Journalling, 'record' | 'pseudonyms'>;
+  readonly journal: Pick<Journalling, 'record'>;
 }
 
 export class SurveillanceSide {
@@ -193,7 +193,7 @@ export class SurveillanceSide {
     if (this.#alerts.length > ALERTS_MAX) this.#alerts.pop();
     if (!isOwn) return;
     this.#journal.record({ k: 'alert', alert: { ...alert } });
-    void this.#logAlert(alert);
+    this.#logAlert(alert);
     if (this.#start === undefined || this.#start.nats !== undefined) return;
     const shown = channelMessage(alert, this.#start.channel);
     if (shown === undefined) return;
@@ -201,10 +201,8 @@ export class SurveillanceSide {
     this.#sink?.message({ ...newFeedMessage(), subject: CHANNEL_SUBJECT, payload });
   }
 
-  /** With a journal, the log names users as the journal does. */
-  async #logAlert({ id, detector, symbol, users, summary }: AlertRow): Promise<void> {
-    const named = this.#journal.pseudonyms(users.map(user => ['user', user]));
-    const shown = (await named) ?? users.map(user => shownUser(this.#config, user));
+  #logAlert({ id, detector, symbol, users, summary }: AlertRow): void {
+    const shown = users.map(user => shownUser(this.#config, user));
     this.#log.warn({ id, detector, symbol, users: shown, detail: summary }, 'surveillance alert');
   }
 }

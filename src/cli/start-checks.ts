@@ -133,9 +133,9 @@ async function checkMasterKey({ journal }: Config): Promise<void> {
   if (journal === undefined) return;
   const { folder, masterKeyFile } = journal;
   try {
-    const { opensKeys } = await import('../journal/privacy/subject-keys.js');
+    const { checkMasterKeys } = await import('../journal/privacy/index-key.js');
     const { parseMasterKeys } = await import('../journal/privacy/key-wrap.js');
-    opensKeys(join(folder, KEYS_FOLDER), parseMasterKeys(await readFile(masterKeyFile, 'utf8')));
+    checkMasterKeys(join(folder, KEYS_FOLDER), parseMasterKeys(await readFile(masterKeyFile, 'utf8')));
   } catch (cause) {
     const message = `JOURNAL_MASTER_KEY_FILE=${JSON.stringify(masterKeyFile)}: cannot be used (${reasonOf(cause)})`;
     throw new ConfigError(message, { cause });

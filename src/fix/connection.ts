@@ -187,7 +187,7 @@ export class FixConnection implements LoggedConnection {
   tick(): void {
     this.session.tick();
     this.market?.tick();
-    this.#handedOver?.note(this.session.numbers.nextOut, this.#parts.wallMicros());
+    this.#noteHandedOver();
     if (this.session.isActive) this.#flow.check(this.buffered, this.#parts.nowMs());
     this.#checkQueue();
   }
@@ -207,6 +207,7 @@ export class FixConnection implements LoggedConnection {
     } else this.#socket.write(Buffer.from(sent), this.#written);
     this.#pendingBytes = 0;
     this.#messagesPending = 0;
+    this.#noteHandedOver();
     this.#flow.check(this.#socket.writableLength, this.#parts.nowMs());
   }
 
@@ -273,6 +274,10 @@ export class FixConnection implements LoggedConnection {
   #application(message: FixMessage): undefined {
     this.market?.message(message);
     return undefined;
+  }
+
+  #noteHandedOver(): void {
+    if (this.#pendingBytes === 0) this.#handedOver?.note(this.session.numbers.nextOut, this.#parts.wallMicros());
   }
 
   /** The client asks for messages again, from this number on. */

@@ -1,7 +1,8 @@
 /** When messages were handed to a client's socket: a number that it asks for again says that it has all before it. */
 
-/** Times kept: at ten a second, those of more than six seconds. */
-const TIMES_MAX = 64;
+/** Times kept, and how far they are apart: those of the last seconds. */
+const TIMES_MAX = 128;
+const APART_MICROS = 50_000;
 
 export class HandedOver {
   readonly #numbers = new Float64Array(TIMES_MAX);
@@ -10,7 +11,9 @@ export class HandedOver {
 
   /** All messages before this number are handed over. @param micros time of day */
   note(next: number, micros: number): void {
-    if (this.#count > 0 && this.#numbers[(this.#count - 1) % TIMES_MAX] === next) return;
+    const last = (this.#count - 1) % TIMES_MAX;
+    if (this.#count > 0 && this.#numbers[last] === next) return;
+    if (this.#count > 0 && micros - (this.#micros[last] as number) < APART_MICROS) return;
     const at = this.#count++ % TIMES_MAX;
     this.#numbers[at] = next;
     this.#micros[at] = micros;

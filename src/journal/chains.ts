@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ChainState, EMPTY_CHAIN } from './block-chain.js';
+import { FIRST_STATE, readState } from './chain-files.js';
 import { listSegments } from './segments.js';
-import { FIRST_STATE, readState } from './writer.js';
 
 /** The folder of the second chain, in that of the first. */
-const TAKEOVER = 'takeover';
+export const TAKEOVER_FOLDER = 'takeover';
 
 export interface Chain {
   /** What stands before the names of its files: '' or `takeover/`. */
@@ -16,10 +16,10 @@ export interface Chain {
 
 /** The chains in a journal's folder, its own first. @throws {Error} when the folder cannot be read */
 export function listChains(folder: string): Chain[] {
-  const second = join(folder, TAKEOVER);
+  const second = join(folder, TAKEOVER_FOLDER);
   const chains = [
     { prefix: '', folder },
-    { prefix: `${TAKEOVER}/`, folder: second },
+    { prefix: `${TAKEOVER_FOLDER}/`, folder: second },
   ];
   return chains.filter(chain => chain.folder !== second || existsSync(second)).filter(hasSegments);
 }

@@ -1,6 +1,7 @@
 /** The journal as its thread runs it: batches of producers become blocks, and signed checkpoints say what was written. */
 import type { KeyObject } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
+import { UNAVAILABLE } from '../observe/private-lines.js';
 import type { JournalCells } from '../threads/journal-cells.js';
 import {
   EMIT_ROW_FIELDS,
@@ -11,14 +12,13 @@ import {
 } from '../threads/journal-records.js';
 import { BatchLines } from './batch-lines.js';
 import { signCheckpoint } from './checkpoint.js';
+import { ordersWritten, takeOrders } from './privacy/order-file.js';
 import type { Pseudonyms } from './privacy/record-pseudonyms.js';
 import type { SubjectKeys } from './privacy/subject-keys.js';
 import { listSegments } from './segments.js';
 import type { JournalWriter } from './writer.js';
 
 const MICROS_PER_SECOND = 1_000_000;
-/** Stands for a pseudonym that cannot be stored. */
-const UNKNOWN = 'unknown';
 
 interface JournalOptions {
   readonly folder: string;
@@ -31,6 +31,8 @@ interface JournalOptions {
   /** Whose journal it is, in checkpoints. */
   readonly origin: string;
   readonly signingKey: KeyObject;
+  /** Records what commands did with the keys; false: another process does. */
+  readonly recordsOrders: boolean;
   /** Write pseudonyms’ keys to the disk with each block, not with each second. */
   readonly syncsBlocks: boolean;
   /** Time of day, µs since the Unix epoch. */
@@ -85,7 +87,7 @@ export class Journal {
 
   /** Pseudonyms for the log. */
   name(id: number, subjects: readonly Subject[]): void {
-    let pseudonyms: readonly string[] = subjects.map(() => UNKNOWN);
+    let pseudonyms: readonly string[] = subjects.map(() => UNAVAILABLE);
     this.#trying(() => {
       this.#keys.refresh();
       pseudonyms = subjects.map(([kind, text]) => this.#keys.pseudonym(kind, text));
@@ -116,6 +118,7 @@ export class Journal {
         this.#write();
         writer.flush();
       }
+      this.#recordOrders();
       this.#keys.sync();
       writer.sync();
       this.#settle();
@@ -149,6 +152,7 @@ export class Journal {
     const { writer, post } = this.#options;
     this.#trying(() => {
       this.#write();
+      this.#recordOrders();
       writer.flush();
       this.#settle();
     });
@@ -189,6 +193,16 @@ export class Journal {
       this.#queue.splice(0, done);
       this.#settle();
     }
+  }
+
+  /** What commands did with the keys. */
+  #recordOrders(): void {
+    const { writer, keysFolder, recordsOrders } = this.#options;
+    const orders = recordsOrders ? takeOrders(keysFolder) : undefined;
+    if (orders === undefined) return;
+    for (const order of orders) writer.write(order);
+    writer.flush();
+    ordersWritten(keysFolder);
   }
 
   #linesOf(waiting: Waiting): readonly string[] {

@@ -4,10 +4,9 @@
  * journal thread writes pseudonyms.
  */
 import { z } from 'zod';
+import { LISTED_MAX } from '../protocol/record-limits.js';
 import { CLASSES, DEPTHS, TIERS } from '../protocol/view-options.js';
 
-/** Entitlements, symbols and product codes listed in one record at most; `more` counts the others. */
-const LISTED_MAX = 64;
 /** Longest text of a free member, such as a reason. */
 const TEXT_MAX = 1024;
 
@@ -47,6 +46,9 @@ const view = {
   /** FIX: the MDReqID of a record about one connection, which may follow a topic more than once. */
   id: text.optional(),
 };
+
+/** Members that name a view. */
+export const VIEW_NAMES: ReadonlySet<string> = new Set(Object.keys(view));
 
 interface Kind<Shape extends z.ZodRawShape> {
   readonly means: string;
@@ -227,7 +229,10 @@ export const KINDS = {
   alert: kind('Market surveillance found something; with its evidence.', { alert: z.looseObject({}) }),
   admin: kind('What an operator ordered, and its result.', {
     what: text,
+    /** How the order came: `admin` for the admin API, a NATS subject, or a signal. */
     by: text.optional(),
+    /** A user, as the credential or the order names them. */
+    author: z.string().optional(),
     user: z.string().optional(),
     address: z.string().optional(),
     c: connection.optional(),

@@ -6,8 +6,9 @@ import { WallClock } from '../protocol/wall-clock.js';
 import { JournalCells } from '../threads/journal-cells.js';
 import type { FromJournal, JournalBatch, ToJournal } from '../threads/journal-records.js';
 import { Journal } from './journal.js';
-import { parseMasterKeys } from './privacy/key-wrap.js';
+import { KEYS_FOLDER, parseMasterKeys } from './privacy/key-wrap.js';
 import { SubjectKeys } from './privacy/subject-keys.js';
+import { Retention } from './retention.js';
 import type { ClockQuality } from './segments.js';
 import { openSigningKey } from './signing-key.js';
 import type { JournalThreadData } from './thread-data.js';
@@ -17,7 +18,6 @@ const TICK_MS = 100;
 const SECOND_MS = 1000;
 const CHECKPOINT_MS = 60_000;
 const MICROS_PER_MS = 1000;
-const KEYS_FOLDER = 'keys';
 
 const port = parentPort;
 if (port === null) throw new Error('journal/thread is a worker thread, not a program');
@@ -43,12 +43,18 @@ async function open(): Promise<void> {
       masters: () => parseMasterKeys(readFileSync(settings.masterKeyFile, 'utf8')),
       nowMs: () => nowMicros() / MICROS_PER_MS,
     });
+  const retention = new Retention({
+    folder: settings.folder,
+    openKeys,
+    retentionMicros: settings.retentionMs * MICROS_PER_MS,
+    nowMicros,
+  });
   const writer = new JournalWriter({
     folder,
     node,
     fsync: settings.fsync,
     segmentBytesMax: settings.segmentBytesMax,
-    retentionMicros: settings.retentionMs * MICROS_PER_MS,
+    prune: own => retention.run(own),
     nowMicros,
     clock: () => clock,
     onFault: (what, cause) => post({ type: 'fault', what, detail: String(cause) }),
@@ -62,6 +68,7 @@ async function open(): Promise<void> {
     cells: new JournalCells(data.cells),
     origin,
     signingKey: signing.key,
+    recordsOrders: folder === settings.folder,
     syncsBlocks: settings.fsync === 'block',
     nowMicros,
     post,

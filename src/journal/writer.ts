@@ -6,43 +6,45 @@ import {
   closeSync,
   createReadStream,
   createWriteStream,
-  existsSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
   openSync,
-  readFileSync,
   renameSync,
   statSync,
   unlinkSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { BlockChain, blockHash, type ChainState, chainText, closingLine, parseChain } from './block-chain.js';
+import { BlockChain, blockHash, type ChainState, closingLine } from './block-chain.js';
+import {
+  addBlocks,
+  FILE_MODE,
+  FIRST_STATE,
+  follows,
+  headOf,
+  LAST_STATE,
+  type OpenLines,
+  readState,
+  writeState,
+} from './chain-files.js';
 import { makeFolder } from './lock.js';
-import { type ClockQuality, listSegments, parseLine, readLines, type SegmentFile, segmentName } from './segments.js';
+import { type ClockQuality, listSegments, type SegmentFile, segmentName } from './segments.js';
 
 /** A block is closed at the latest this long after its first record, or at this size. */
 const BLOCK_MS_MAX = 100;
 const BLOCK_BYTES_MAX = 256 * 1024;
-/** Only the owner and the group may read: the journal holds personal data. */
-const FILE_MODE = 0o640;
 const DAY_MICROS = 86_400_000_000;
-
-/** The state before the first segment that is kept, and before the last one. */
-export const FIRST_STATE = 'first.json';
-const LAST_STATE = 'last.json';
 
 export interface WriterOptions {
   readonly folder: string;
   readonly node: string;
   readonly fsync: 'block' | 'second' | 'off';
   readonly segmentBytesMax: number;
-  /** How long sealed segments are kept, in µs. */
-  readonly retentionMicros: number;
+  /** Removes old segments: called at the start, and with each segment that is complete. */
+  readonly prune: (folder: string) => Promise<void>;
   /** Time of day, µs since the Unix epoch. */
   readonly nowMicros: () => number;
   readonly clock: () => ClockQuality;
@@ -108,7 +110,9 @@ export class JournalWriter {
       unlinkSync((segments.pop() as SegmentFile).path);
     }
     const last = segments.at(-1);
-    if (last !== undefined) {
+    // All segments may have been removed: the chain goes on.
+    if (last === undefined) this.#chain = new BlockChain(readState(folder, FIRST_STATE));
+    else {
       const state = await this.#stateBefore(segments, last);
       this.#chain = new BlockChain(state);
       this.#repair(last, await addBlocks(last, this.#chain));
@@ -122,13 +126,16 @@ export class JournalWriter {
   async #stateBefore(segments: readonly SegmentFile[], last: SegmentFile): Promise<ChainState> {
     const { folder } = this.#options;
     const noted = readState(folder, LAST_STATE);
-    const head = await headOf(last);
-    if (noted !== undefined && head?.prev === noted.hash.toString('hex')) return noted;
+    if (noted !== undefined && (await follows(last, noted))) return noted;
     const first = readState(folder, FIRST_STATE);
     if (first === undefined)
       throw new Error(`${join(folder, FIRST_STATE)} is missing or damaged: the chain cannot be continued`);
     this.#chain = new BlockChain(first);
-    for (const segment of segments.slice(0, -1)) await addBlocks(segment, this.#chain);
+    for (const segment of segments.slice(0, -1)) {
+      // A crash may keep the first one although its blocks were noted.
+      const isNoted = segment === segments[0] && !(await follows(segment, first));
+      if (!isNoted) await addBlocks(segment, this.#chain);
+    }
     return this.#chain.state;
   }
 
@@ -255,22 +262,6 @@ export class JournalWriter {
     this.#seal();
   }
 
-  /** Removes segments that were complete before the retention began, and notes the chain's state behind them. */
-  async #prune(): Promise<void> {
-    const { folder, nowMicros, retentionMicros } = this.#options;
-    const segments = listSegments(folder);
-    for (const [i, segment] of segments.entries()) {
-      const next = segments[i + 1];
-      if (next === undefined || !segment.isSealed) return;
-      const opened = Date.parse(String((await headOf(next))?.opened));
-      if (!(opened * 1000 < nowMicros() - retentionMicros)) return;
-      const chain = new BlockChain(readState(folder, FIRST_STATE));
-      await addBlocks(segment, chain);
-      writeState(folder, FIRST_STATE, chain.state);
-      unlinkSync(segment.path);
-    }
-  }
-
   /** Compresses complete segments, also those that an earlier attempt left. */
   #seal(): void {
     const { folder, onFault } = this.#options;
@@ -279,7 +270,7 @@ export class JournalWriter {
         for (const { number, path, isSealed } of listSegments(folder)) {
           if (!isSealed && number < this.#segment) await compress(path);
         }
-        await this.#prune();
+        await this.#options.prune(folder);
       })
       .catch((cause: unknown) => onFault(`sealing segments in ${folder}`, cause));
   }
@@ -290,47 +281,4 @@ async function compress(path: string): Promise<void> {
   await pipeline(createReadStream(path), createGzip(), createWriteStream(draft, { mode: FILE_MODE, flush: true }));
   renameSync(draft, `${path}.gz`);
   unlinkSync(path);
-}
-
-/** Lines behind a segment's last block. */
-interface OpenLines {
-  readonly lines: readonly Buffer[];
-  /** Bytes up to the end of the last whole line. */
-  readonly end: number;
-  /** The lines are the whole segment: the first is its head. */
-  readonly isWhole: boolean;
-}
-
-/** Adds a segment's blocks to a chain. @returns what stands behind the last one */
-async function addBlocks(segment: SegmentFile, chain: BlockChain): Promise<OpenLines> {
-  let lines: Buffer[] = [];
-  let count = 0;
-  let end = 0;
-  for await (const { bytes, isCut } of readLines(segment)) {
-    if (isCut) break;
-    count++;
-    end += bytes.length;
-    if (count > 1 && Object.hasOwn(parseLine(bytes) ?? {}, 'block')) {
-      chain.add(lines);
-      lines = [];
-    } else lines.push(bytes);
-  }
-  return { lines, end, isWhole: lines.length === count };
-}
-
-async function headOf(segment: SegmentFile): Promise<Readonly<Record<string, unknown>> | undefined> {
-  for await (const { bytes } of readLines(segment)) return parseLine(bytes);
-  return undefined;
-}
-
-export function readState(folder: string, name: string): ChainState | undefined {
-  const path = join(folder, name);
-  if (!existsSync(path) || statSync(path).size === 0) return undefined;
-  return parseChain(readFileSync(path, 'utf8'));
-}
-
-function writeState(folder: string, name: string, state: ChainState): void {
-  const path = join(folder, name);
-  writeFileSync(`${path}.new`, chainText(state), { mode: FILE_MODE, flush: true });
-  renameSync(`${path}.new`, path);
 }

@@ -5,12 +5,15 @@ import { NAMING_FIELDS } from './log-events/fields.js';
 export type Named = readonly [kind: 'user' | 'address', text: string];
 
 /** What stands for it in the line. */
-export type NameOf = (...named: Named) => string;
+type NameOf = (...named: Named) => string;
 
 /** Who orders something without a name of their own: by `ADMIN_TOKEN`, or on this machine. */
 const NO_NAMES: ReadonlySet<string> = new Set(['token', 'local', 'unknown']);
-/** Topics and subjects of one user's orders, wherever a text quotes one: `orders:alice`, `md.deadletter.orders.alice`. */
-const OWN_ORDERS = /(["'`]?)\b(orders[.:])/g;
+/** One user's orders, wherever a text quotes their topic or subject, or refuses them: `orders:alice`, `deadletter.orders.alice`. */
+const OWN_ORDERS = /(["'`]?)\b(orders[.:]|not entitled to orders of )/g;
+/** Shorter names are words that a text may have anyway. */
+const NAME_LENGTH_MIN = 3;
+const WORD_END = /[\p{L}\p{N}_]/u;
 /** What follows a name in a sentence. */
 const CLOSING = /["'`,;:.)\]]+$/;
 
@@ -18,13 +21,47 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** @param nameOf called for each name, in the order of the line */
 export function withNames(fields: Fields, nameOf: NameOf): Fields {
+  const named = new Map<string, string>();
+  const remembered: NameOf = (kind, text) => {
+    const name = nameOf(kind, text);
+    if (text.length >= NAME_LENGTH_MIN) named.set(text, name);
+    return name;
+  };
+  const result = renamedFields(fields, remembered);
+  return named.size === 0 ? result : (withoutNames(result, named) as Fields);
+}
+
+/** A line's other texts may quote those whom it names. */
+function withoutNames(value: unknown, named: ReadonlyMap<string, string>): unknown {
+  if (typeof value === 'string') {
+    return [...named].reduce((text, [raw, name]) => (text.includes(raw) ? replaced(text, raw, name) : text), value);
+  }
+  if (Array.isArray(value)) return value.map(item => withoutNames(item, named));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutNames(inner, named)]));
+}
+
+/** Replaces a name where it is no part of a longer word. */
+function replaced(text: string, raw: string, name: string): string {
+  let result = '';
+  let at = 0;
+  for (let found = text.indexOf(raw); found >= 0; found = text.indexOf(raw, found + raw.length)) {
+    const end = found + raw.length;
+    if (WORD_END.test(text[found - 1] ?? '') || WORD_END.test(text[end] ?? '')) continue;
+    result += text.slice(at, found) + name;
+    at = end;
+  }
+  return result + text.slice(at);
+}
+
+function renamedFields(fields: Fields, nameOf: NameOf): Fields {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, renamed(key, value, nameOf)]));
 }
 
 function renamed(key: string, value: unknown, nameOf: NameOf): unknown {
   if (typeof value === 'string') return renamedText(key, value, nameOf);
   if (Array.isArray(value)) return value.map(item => renamed(key, item, nameOf));
-  return typeof value === 'object' && value !== null ? withNames(value as Fields, nameOf) : value;
+  return typeof value === 'object' && value !== null ? renamedFields(value as Fields, nameOf) : value;
 }
 
 function renamedText(key: string, text: string, nameOf: NameOf): string {
@@ -35,7 +72,8 @@ function renamedText(key: string, text: string, nameOf: NameOf): string {
   for (const found of text.matchAll(OWN_ORDERS)) {
     const [whole, quote = '', head = ''] = found;
     const start = found.index + whole.length;
-    const user = start < at ? '' : userAt(text, start, quote, head.endsWith(':'));
+    const user =
+      start < at ? '' : head.endsWith(' ') ? text.slice(start) : userAt(text, start, quote, head.endsWith(':'));
     if (user === '') continue;
     result += text.slice(at, start) + nameOf('user', user);
     at = start + user.length;

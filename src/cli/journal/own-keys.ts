@@ -83,10 +83,10 @@ export class OwnKeys {
   }
 
   /** Leaves a record of an order for the gateway, which writes it to the journal. */
-  record(order: Omit<KeyOrder, 't' | 'k' | 'by'>): void {
-    const by = this.keys.pseudonym('user', userName() || 'unknown');
+  record(order: Omit<KeyOrder, 't' | 'k' | 'by' | 'author'>): void {
+    const author = this.keys.pseudonym('user', userName() || 'unknown');
     this.keys.sync();
-    appendOrder(this.#folder, { t: Math.round(this.#clock.nowMicros()), k: 'admin', by, ...order });
+    appendOrder(this.#folder, { t: Math.round(this.#clock.nowMicros()), k: 'admin', by: 'command', author, ...order });
   }
 
   /** Tries again while another process changes the keys. @throws {CommandFailure} when that does not end */

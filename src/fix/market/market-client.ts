@@ -2,11 +2,17 @@
 import type { Tier } from '../../protocol/view-options.js';
 import type { ClientJournal } from './client-journal.js';
 import type { ChainPlace, Entries } from './entries.js';
-import type { Subscription } from './subscription.js';
+import type { MarketRequest } from './request.js';
 
 /** ApplQueueResolution (814): what became of messages that were not sent. */
 export const Resolution = { replaced: 1, conflated: 2, ended: 3 } as const;
 export type Resolution = (typeof Resolution)[keyof typeof Resolution];
+
+/** A subscription, as the messages that it becomes need it. */
+export interface Recipient {
+  readonly request: MarketRequest;
+  readonly symbol: string;
+}
 
 /** The client that a subscription sends to. */
 export interface MarketClient {
@@ -21,11 +27,11 @@ export interface MarketClient {
   /** Undefined: nothing is recorded. */
   readonly journal: ClientJournal | undefined;
   /** W. */
-  whole(subscription: Subscription, parts: readonly Entries[], place: ChainPlace, resolution?: Resolution): void;
+  whole(subscription: Recipient, parts: readonly Entries[], place: ChainPlace, resolution?: Resolution): void;
   /** X. @param place undefined: it changes nothing, and has no place in the chain */
-  change(subscription: Subscription, entries: Entries, place: ChainPlace | undefined, resolution?: Resolution): void;
+  change(subscription: Recipient, entries: Entries, place: ChainPlace | undefined, resolution?: Resolution): void;
   /** B: something about this symbol. */
   news(symbols: readonly string[], headline: string, text: string): void;
   /** The subscription has come to its end. @param text why; undefined: everything was sent */
-  ended(subscription: Subscription, text: string | undefined): void;
+  ended(subscription: Recipient, text: string | undefined): void;
 }

@@ -4,8 +4,8 @@ import { MsgType, Tag } from '../wire/tags.js';
 import type { MessageWriter } from '../wire/writer.js';
 import type { ClientJournal } from './client-journal.js';
 import type { ChainPlace, Entries } from './entries.js';
-import type { Resolution } from './market-client.js';
-import type { MarketRequest, MdReject } from './request.js';
+import type { Recipient, Resolution } from './market-client.js';
+import type { MdReject } from './request.js';
 
 /** User tags, with FIX_SEQ_TAGS. */
 const EPOCH = 20_001;
@@ -22,12 +22,6 @@ export interface MessagesOptions {
   readonly depth: () => number;
   /** Undefined: nothing is recorded. */
   readonly journal: ClientJournal | undefined;
-}
-
-/** The subscription that a message belongs to. */
-interface Recipient {
-  readonly request: MarketRequest;
-  readonly symbol: string;
 }
 
 export class MarketMessages {

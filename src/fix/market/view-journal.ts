@@ -3,6 +3,7 @@
  * a client alone is sent, it records itself (client-journal.ts).
  */
 import { DEPTHS, SLOWEST } from '../../protocol/view-options.js';
+import type { EmitRecorder } from '../../threads/emit-recorder.js';
 import type { JournalOutlet } from '../../threads/journal-outlet.js';
 import type { ViewMembers } from '../../threads/journal-records.js';
 import { classNameOfLane, classOfLane, detailOfLane } from '../../threads/lanes.js';
@@ -30,7 +31,9 @@ interface Emission {
 }
 
 export interface JournalOptions {
-  readonly outlet: Pick<JournalOutlet, 'record' | 'emits'>;
+  readonly outlet: Pick<JournalOutlet, 'record'> & {
+    readonly emits: Pick<EmitRecorder, 'view' | 'release' | 'beginEpoch' | 'emitted' | 'whole'>;
+  };
   /** Number of this thread. */
   readonly worker: number;
   /** µs since the Unix epoch. */

@@ -19,12 +19,15 @@ export interface MasterKey {
   readonly key: Buffer;
 }
 
+/** The first one wraps. */
+export type MasterKeys = readonly [MasterKey, ...MasterKey[]];
+
 /**
  * @param text the master key file: one key a line, as 64 hexadecimal digits or 44 characters of base64. The first one wraps; the
  *   others unwrap what was wrapped before a rotation.
  * @throws {RangeError} when a line is no key, or there is none
  */
-export function parseMasterKeys(text: string): readonly [MasterKey, ...MasterKey[]] {
+export function parseMasterKeys(text: string): MasterKeys {
   const lines = text
     .split('\n')
     .map(line => line.trim())

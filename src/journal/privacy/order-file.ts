@@ -15,8 +15,9 @@ export interface KeyOrder {
   readonly t: number;
   readonly k: 'admin';
   readonly what: 'journal_erase' | 'journal_hold' | 'journal_release' | 'journal_rotate';
-  /** Who ran the command. */
-  readonly by: string;
+  readonly by: 'command';
+  /** Who ran it. */
+  readonly author: string;
   readonly user?: string | undefined;
   readonly address?: string | undefined;
   readonly detail?: string | undefined;
@@ -37,12 +38,12 @@ export function appendOrder(folder: string, order: KeyOrder): void {
 
 /**
  * Takes the orders that wait. They come again until {@link ordersWritten}.
- * @returns JSON of records. @throws {Error} when the file cannot be read
+ * @returns JSON of records; undefined: there is none. @throws {Error} when the file cannot be read
  */
-export function takeOrders(folder: string): readonly string[] {
+export function takeOrders(folder: string): readonly string[] | undefined {
   const [path, taken] = [join(folder, ORDERS_FILE), join(folder, TAKEN_FILE)];
   if (!existsSync(taken)) {
-    if (!existsSync(path)) return [];
+    if (!existsSync(path)) return undefined;
     renameSync(path, taken);
   }
   return readFileSync(taken, 'utf8')

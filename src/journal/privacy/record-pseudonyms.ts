@@ -17,27 +17,28 @@ export function withPseudonyms(record: Record<string, unknown>, pseudonyms: Pseu
     return name.startsWith(ORDERS_TOPIC) && !own.includes(ANY) ? `${ORDERS_TOPIC}${user(own)}` : name;
   };
   if (typeof record.user === 'string') record.user = user(record.user);
+  if (typeof record.author === 'string') record.author = user(record.author);
   if (typeof record.address === 'string') record.address = pseudonyms.pseudonym('address', record.address);
   if (typeof record.topic === 'string') record.topic = topic(record.topic);
   if (isTexts(record.entitlements)) record.entitlements = record.entitlements.map(topic);
   if (record.stream === 'orders' && isTexts(record.symbols)) {
     record.symbols = record.symbols.map(name => (name === ANY ? name : user(name)));
   }
-  if (record.k === 'alert') record.alert = alertWithPseudonyms(record.alert as Record<string, unknown>, user);
+  if (record.k === 'alert') record.alert = alertWithPseudonyms(record.alert as Record<string, unknown>, user, topic);
   return record;
 }
 
-/** Of an alert, the users, the sentence that names them, and the topics of their orders in its evidence. */
+/** Of an alert, the users, the sentence that names them, and topics in its evidence. */
 function alertWithPseudonyms(
   alert: Record<string, unknown>,
   user: (name: string) => string,
+  topic: (name: string) => string,
 ): Readonly<Record<string, unknown>> {
   if (!isTexts(alert.users)) return alert;
   const named = alert.users.map(name => [name, user(name)] as const);
   const summary = named.reduce((text, [name, pseudonym]) => text.replaceAll(name, pseudonym), String(alert.summary));
-  const topics = new Map(named.map(([name, pseudonym]) => [`${ORDERS_TOPIC}${name}`, `${ORDERS_TOPIC}${pseudonym}`]));
-  const evidence = isTexts(alert.evidence) ? { evidence: alert.evidence.map(id => topics.get(id) ?? id) } : {};
-  return { ...alert, ...evidence, users: named.map(([, pseudonym]) => pseudonym), summary };
+  const evidence = isTexts(alert.evidence) ? alert.evidence.map(topic) : alert.evidence;
+  return { ...alert, users: named.map(([, pseudonym]) => pseudonym), summary, evidence };
 }
 
 const isTexts = (value: unknown): value is readonly string[] =>

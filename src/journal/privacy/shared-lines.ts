@@ -20,7 +20,7 @@ export const SECRET_FILE_MODE = 0o600;
 const LINE_FEED = 0x0a;
 
 /** Lines that were added, or all lines of a file that replaced the one read before. */
-export interface ReadLines {
+interface ReadLines {
   readonly lines: readonly string[];
   /** The file is another one: what was read before no longer counts. */
   readonly isReplaced: boolean;

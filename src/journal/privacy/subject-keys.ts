@@ -6,12 +6,13 @@
  * {@link SubjectKeys.refresh}. Adding a subject, a day or a hold appends a line; what removes keys holds a lock and replaces the file.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import { lockFolder } from '../lock.js';
-import { KEY_BYTES, type MasterKey, unwrapKey, wrapKey } from './key-wrap.js';
-import { replaceSecretFile, SECRET_FILE_MODE, SharedLines } from './shared-lines.js';
+import { openIndexKey, wrapIndexKey } from './index-key.js';
+import { KEY_BYTES, type MasterKeys, unwrapKey, wrapKey } from './key-wrap.js';
+import { SharedLines } from './shared-lines.js';
 import {
   dayOf,
   dayText,
@@ -24,14 +25,14 @@ import {
 } from './subject-line.js';
 
 const FOLDER_MODE = 0o700;
-const INDEX_FILE = 'index.key';
 const SUBJECTS_FILE = 'subjects.jsonl';
-const INDEX_USE = 'index';
 const HASH_BYTES = 16;
 /** Pseudonyms kept in memory; others are computed again. */
 const CACHED_MAX = 100_000;
 /** Subjects with a key, some 250 bytes of memory each. Beyond them, a new one gets a pseudonym whose key is not kept. */
 export const SUBJECTS_MAX = 500_000;
+/** Lines of the file that may have been replaced by later ones, besides one for each subject. */
+const SPARE_LINES_MAX = 10_000;
 /** Attempts to add a line while others replace the file. */
 const ATTEMPTS_MAX = 5;
 
@@ -43,8 +44,6 @@ const PSEUDONYM = /^[ua]_[\w-]{22}$/;
 export class KeysBusyError extends Error {
   override readonly name = 'KeysBusyError';
 }
-
-type MasterKeys = readonly [MasterKey, ...MasterKey[]];
 
 export interface SubjectKeysOptions {
   readonly folder: string;
@@ -74,15 +73,17 @@ export class SubjectKeys {
   readonly #subjects = new Map<string, Subject>();
   /** By kind and name. */
   readonly #pseudonyms = new BoundedMap<string, { readonly pseudonym: string; readonly day: number }>(CACHED_MAX);
+  /** In the file. */
+  #lines = 0;
   #masters: MasterKeys;
-  #indexKey: Buffer;
+  readonly #indexKey: Buffer;
 
   /** Reads or begins the keys in a folder. @throws {Error} when they cannot be read, or the master key is not theirs */
   constructor(options: SubjectKeysOptions) {
     this.#options = options;
     mkdirSync(options.folder, { recursive: true, mode: FOLDER_MODE });
     this.#masters = options.masters();
-    this.#indexKey = this.#openIndexKey();
+    this.#indexKey = openIndexKey(options.folder, this.#masters);
     this.#file = new SharedLines(join(options.folder, SUBJECTS_FILE));
     this.refresh();
   }
@@ -103,6 +104,7 @@ export class SubjectKeys {
   /** Takes over what other processes did. Call it before the pseudonyms of each batch. @throws {Error} for a damaged file */
   refresh(): void {
     const { lines, isReplaced } = this.#file.read();
+    this.#lines = lines.length + (isReplaced ? 0 : this.#lines);
     if (isReplaced) {
       // Keys were destroyed, or wrapped by another master key.
       this.#subjects.clear();
@@ -229,12 +231,14 @@ export class SubjectKeys {
 
   /**
    * Destroys the keys of subjects that no record before this day's names any longer, unless they are held. It also
-   * removes lines that later ones replace.
+   * removes lines that later ones replace, if there are many.
    * @returns how many keys. @throws {KeysBusyError} while another process changes the keys
    */
   expire(beforeDay: number): number {
     return this.#locked(() => {
       const old = [...this.#subjects.values()].filter(({ held, seen }) => held === undefined && seen < beforeDay);
+      // All processes read a new file as a whole.
+      if (old.length === 0 && this.#lines < SPARE_LINES_MAX + 2 * this.#subjects.size) return 0;
       for (const { index } of old) this.#subjects.delete(index);
       this.#rewrite();
       return old.length;
@@ -252,7 +256,7 @@ export class SubjectKeys {
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
         const older = [...this.#subjects.values()].filter(({ key }) => !key.startsWith(`${master.id}.`));
         if (older.length === 0 && attempt > 0) {
-          replaceSecretFile(this.#indexPath, `${wrapKey(this.#indexKey, INDEX_USE, master)}\n`);
+          wrapIndexKey(this.#options.folder, this.#indexKey, master);
           return;
         }
         for (const subject of older) {
@@ -263,16 +267,6 @@ export class SubjectKeys {
       }
       throw new KeysBusyError('gateways keep adding keys under an older master key; try again');
     });
-  }
-
-  get #indexPath(): string {
-    return join(this.#options.folder, INDEX_FILE);
-  }
-
-  #openIndexKey(): Buffer {
-    const path = this.#indexPath;
-    if (!existsSync(path)) createSecretFile(path, `${wrapKey(randomBytes(KEY_BYTES), INDEX_USE, this.#masters[0])}\n`);
-    return openIndexKey(path, this.#masters);
   }
 
   #pseudonymOf(subject: Subject): string {
@@ -329,23 +323,6 @@ export class SubjectKeys {
   }
 }
 
-/**
- * Checks that the master keys are those of a folder of keys, if there is one.
- * @throws {Error} when they are not, or it cannot be read
- */
-export function opensKeys(folder: string, masters: MasterKeys): void {
-  const path = join(folder, INDEX_FILE);
-  if (existsSync(path)) openIndexKey(path, masters);
-}
-
-function openIndexKey(path: string, masters: MasterKeys): Buffer {
-  const wrapped = readFileSync(path, 'utf8').trim();
-  const key = unwrapKey(wrapped, INDEX_USE, masters);
-  if (key !== undefined) return key;
-  const own = masters.map(({ id }) => id).join(', ');
-  throw new Error(`${path} is wrapped by the master key ${wrapped.split('.')[0]}; the file has ${own}`);
-}
-
 const useOf = (index: string): string => `subject ${index}`;
 
 function keyedHash(key: Buffer, text: string): string {
@@ -355,17 +332,4 @@ function keyedHash(key: Buffer, text: string): string {
 /** Of the index, not of the subject: the keys alone tell which pseudonyms belong together. */
 function pseudonymOf(kind: SubjectKind, index: string, key: Buffer): string {
   return `${PREFIX[kind]}${keyedHash(key, `${kind} ${index}`)}`;
-}
-
-/** Another process may create it at the same time: then its file stays. */
-function createSecretFile(path: string, text: string): void {
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, text, { mode: SECRET_FILE_MODE, flush: true });
-  try {
-    linkSync(draft, path);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-  } finally {
-    unlinkSync(draft);
-  }
 }

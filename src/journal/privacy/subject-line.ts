@@ -3,7 +3,7 @@
 const DAY_MS = 86_400_000;
 const DAY_LENGTH = 10;
 
-export const SUBJECT_KINDS = ['user', 'address'] as const;
+const SUBJECT_KINDS = ['user', 'address'] as const;
 export type SubjectKind = (typeof SUBJECT_KINDS)[number];
 
 /** A subject, as the lines about it say. */

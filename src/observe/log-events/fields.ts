@@ -1,11 +1,11 @@
 /** Fields of log lines, each with its meaning as Markdown. */
 export const FIELDS = {
   action: 'what the gateway did for the client: a command, or what the socket was served for',
-  address: 'of a client, as it counts for limits',
+  address: 'of a client, as it counts for limits; with a journal, its pseudonym',
   admin: 'URL of the admin port',
   adminHost: '`ADMIN_HOST` at the start',
   api_key: 'id of the API key that is revoked',
-  author: 'who ordered it, as the order says',
+  author: 'who ordered it, as the order says; with a journal, a pseudonym unless it is `token` or `local`',
   batches: 'how many batches of records are lost',
   by: 'what a revocation names: `sub`, `jti` or `api_key`; of an ended connection, who ended it: `client` or `gateway`',
   bytes: 'buffered for the connections that were closed',
@@ -79,8 +79,8 @@ export const FIELDS = {
   total: 'lost since the start',
   unusable: 'files that cannot be used, with the reason; what was read before stays in force',
   url: 'that clients connect to; of a key set, where it is fetched',
-  user: 'the user, as `LOG_USERS` says',
-  users: 'the users, as `LOG_USERS` says',
+  user: 'the user, as `LOG_USERS` says; with a journal, its pseudonym',
+  users: 'the users, as `LOG_USERS` says; with a journal, their pseudonyms',
   validTo: 'when the certificate expires',
   waiting: 'checkpoints that wait',
   what: 'what failed, or what was noticed',
@@ -94,6 +94,7 @@ export const FIELDS = {
  */
 export const NAMING_FIELDS: Readonly<Record<string, 'user' | 'address'>> = {
   user: 'user',
+  users: 'user',
   author: 'user',
   address: 'address',
 };

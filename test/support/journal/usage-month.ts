@@ -196,7 +196,7 @@ class Generator {
     const journal = new WrittenJournal(folder);
     journal.nowMicros = run.from;
     mkdirSync(folder, { recursive: true });
-    const writer = await journal.writer({ node, segmentBytesMax: 1e6, retentionMicros: 3650 * DAY });
+    const writer = await journal.writer({ node, segmentBytesMax: 1e6 });
     const delays = Array.from({ length: THREADS }, () => this.#random.below(100_000));
     const written = run.records
       .map(record => ({ ...record, at: record.t + (delays[record.thread] ?? 0) }))

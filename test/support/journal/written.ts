@@ -23,7 +23,7 @@ export class WrittenJournal {
       node: 'edge-1',
       fsync: 'off',
       segmentBytesMax: 4096,
-      retentionMicros: 30 * 86_400_000_000,
+      prune: () => Promise.resolve(),
       nowMicros: () => this.nowMicros,
       clock: () => ({ source: 'unknown', offset_us: null, error_us: null }),
       onFault: (what, cause) => this.faults.push(`${what}: ${String(cause)}`),

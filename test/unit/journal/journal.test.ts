@@ -5,13 +5,15 @@ import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { FIRST_STATE, readState } from '../../../src/journal/chain-files.js';
 import { readCheckpoint } from '../../../src/journal/checkpoint.js';
 import { Journal } from '../../../src/journal/journal.js';
 import { parseMasterKeys } from '../../../src/journal/privacy/key-wrap.js';
+import { appendOrder } from '../../../src/journal/privacy/order-file.js';
 import { SubjectKeys } from '../../../src/journal/privacy/subject-keys.js';
 import { openSigningKey } from '../../../src/journal/signing-key.js';
 import { verifyJournal } from '../../../src/journal/verify.js';
-import { FIRST_STATE, JournalWriter, readState } from '../../../src/journal/writer.js';
+import { JournalWriter } from '../../../src/journal/writer.js';
 import { createJournalCells, JournalCells } from '../../../src/threads/journal-cells.js';
 import type { FromJournal, JournalBatch } from '../../../src/threads/journal-records.js';
 import { START_MICROS } from '../../support/journal/written.js';
@@ -36,7 +38,7 @@ class TestJournal {
       node: 'edge-1',
       fsync: 'second',
       segmentBytesMax: 1024 ** 2,
-      retentionMicros: 86_400_000_000,
+      prune: () => Promise.resolve(),
       nowMicros,
       clock: () => ({ source: 'unknown', offset_us: null, error_us: null }),
       write: (file, bytes, from) => this.#write(file, bytes, from),
@@ -53,6 +55,7 @@ class TestJournal {
       cells: this.cells,
       origin: 'millrace/edge-1',
       signingKey: this.signing.key,
+      recordsOrders: true,
       syncsBlocks: false,
       nowMicros,
       post: message => this.posted.push(message),
@@ -221,5 +224,29 @@ describe('the journal of its thread (R70)', () => {
     const [answer] = test.posted.filter(({ type }) => type === 'pseudonyms');
     expect(answer).toMatchObject({ id: 7, pseudonyms: [/^u_/, /^a_/, /^u_/].map(form => expect.stringMatching(form)) });
     await test.journal.close();
+  });
+
+  it('R71 records what commands did with the keys, once', async () => {
+    const test = await opened();
+    const order = {
+      t: START_MICROS,
+      k: 'admin',
+      what: 'journal_erase',
+      by: 'command',
+      author: 'u_a',
+      user: 'u_b',
+      result: 'done',
+    } as const;
+    appendOrder(join(test.folder, 'keys'), order);
+    appendOrder(join(test.folder, 'keys'), { ...order, result: 'refused: held' });
+    test.journal.second();
+    test.journal.second();
+    await test.journal.close();
+    const written = readFileSync(join(test.folder, '000001.mjl'), 'utf8').split('\n');
+    expect(written.filter(line => line.includes('journal_erase'))).toEqual([
+      JSON.stringify(order),
+      JSON.stringify({ ...order, result: 'refused: held' }),
+    ]);
+    expect(await test.verify()).toBe(2);
   });
 });

@@ -5,7 +5,6 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { EMPTY_CHAIN } from '../../../src/journal/block-chain.js';
 import { verifyJournal } from '../../../src/journal/verify.js';
-import { FIRST_STATE, readState } from '../../../src/journal/writer.js';
 import { WrittenJournal } from '../../support/journal/written.js';
 
 const DAY_MICROS = 86_400_000_000;
@@ -88,27 +87,5 @@ describe('the journal (R70)', () => {
     journal.blocks(second, 1);
     await second.close();
     expect(await verify(journal.folder)).toMatchObject({ blocks: 41, faults: [] });
-  });
-
-  it('removes segments after the retention, and the rest can still be verified', async () => {
-    const journal = new WrittenJournal();
-    const writer = await journal.writer({ retentionMicros: 2 * DAY_MICROS });
-    for (let day = 0; day < 6; day++) {
-      journal.blocks(writer, 2);
-      journal.nowMicros += DAY_MICROS;
-    }
-    journal.blocks(writer, 1);
-    const root = writer.root();
-    await writer.close();
-    const left = readdirSync(journal.folder).filter(name => name.includes('.mjl'));
-    expect(left.length).toBeGreaterThan(2);
-    expect(left).not.toContain('000001.mjl.gz');
-    const start = readState(journal.folder, FIRST_STATE) ?? EMPTY_CHAIN;
-    const verdict = await verifyJournal({ folder: journal.folder, start, notes: [], key: undefined });
-    expect(verdict.faults).toEqual([]);
-    expect(verdict.blocks + start.tree.size).toBe(13);
-    const again = await journal.writer();
-    expect(again.root().equals(root)).toBe(true);
-    await again.close();
   });
 });

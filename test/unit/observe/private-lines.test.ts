@@ -65,6 +65,7 @@ describe('private log lines (R71)', () => {
     ],
     ['a quoted topic', { detail: "no view of 'orders:al ice' here" }, { detail: "no view of 'orders:u_6' here" }],
     ['an error', { err: new Error('orders.alice: refused') }, { err: { message: 'orders.u_5: refused' } }],
+    ['a refusal', { reason: 'not entitled to orders of al ice' }, { reason: 'not entitled to orders of u_6' }],
     ['all users', { subject: 'orders.*' }, { subject: 'orders.*' }],
     ['no user', { author: 'token', detail: 'the orders. All of them' }, { author: 'token' }],
   ])('find a user in %s', async (_, fields, expected) => {
@@ -76,6 +77,17 @@ describe('private log lines (R71)', () => {
     await turn();
     expect(written).toMatchObject([expected]);
     expect(JSON.stringify(written)).not.toMatch(/al ?ice/);
+  });
+
+  it('leave those whom the line names out of its other texts, too', async () => {
+    const { log, connect, answers, written } = setUp();
+    connect();
+    const reason = 'alice: too many from 192.0.2.1; malice and 192.0.2.10 are others';
+    log.info({ user: 'alice', address: '192.0.2.1', reason }, 'client refused');
+    await turn();
+    answers[0]?.();
+    await turn();
+    expect(written).toMatchObject([{ reason: 'u_5: too many from a_9; malice and 192.0.2.10 are others' }]);
   });
 
   it('stay in order: a line that names nobody waits behind one that does', async () => {

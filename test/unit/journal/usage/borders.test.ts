@@ -47,7 +47,7 @@ type Line = { readonly t: string } & Readonly<Record<string, unknown>>;
 
 async function write(lines: readonly Line[], journal = new WrittenJournal(), node = 'edge-1'): Promise<string> {
   journal.nowMicros = micros(lines[0]?.t ?? BEGIN);
-  const writer = await journal.writer({ node, segmentBytesMax: 1e6, retentionMicros: 1e16 });
+  const writer = await journal.writer({ node, segmentBytesMax: 1e6 });
   for (const line of lines) {
     journal.nowMicros = Math.max(journal.nowMicros, micros(line.t));
     writer.maintain();

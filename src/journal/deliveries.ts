@@ -3,6 +3,7 @@
  * the order in which they were handed to its socket. It expects the records of one chain in the order of its files, in which
  * the records of a thread, published messages included, have the order in which things happened.
  */
+import { topicParts } from '../protocol/topic-parts.js';
 import { ALL_SYMBOLS } from '../protocol/topics.js';
 import type { ViewMembers } from './kinds.js';
 import type { ReadRecord } from './read.js';
@@ -36,6 +37,8 @@ export interface Delivery {
   readonly isShared: boolean;
   /** The client has certainly received it. */
   isConfirmed: boolean;
+  /** The socket may have dropped it. */
+  mayBeLost: boolean;
 }
 
 /** A run of messages in a record. */
@@ -54,8 +57,7 @@ interface Added {
   readonly documents?: readonly DeliveredDocument[];
 }
 
-/** The end of a topic of all symbols. */
-const ALL = `:${ALL_SYMBOLS}`;
+const ALL_TRADES = `trades:${ALL_SYMBOLS}`;
 const VIEW_MEMBERS = ['topic', 'class', 'format', 'tier', 'depth', 'stamped', 'full', 'delay', 'symbol'] as const;
 /** Members that tell views apart on one thread; the symbol is that of a message. */
 const KEY_MEMBERS = VIEW_MEMBERS.slice(0, -1);
@@ -70,21 +72,25 @@ export class Deliveries {
   readonly #all: Delivery[] = [];
   /** Deliveries before this one are confirmed, or never will be. */
   #settled = 0;
-  readonly #uncertain = new Set<Delivery>();
   #thread: unknown;
   #isOpen = false;
   #isFound = false;
   #dropped = 0;
-  /** Key of the view on which the topic is live: what is published to it reaches the connection. */
-  #live: string | undefined;
+  readonly #symbol: string | undefined;
+  /** Views on which the topic is live, by topic: what is published to them reaches the connection. */
+  readonly #live = new Map<unknown, string>();
+  /** Deliveries before a topic was live on its latest view. */
+  readonly #since = new Map<unknown, number>();
   /** Documents of a frame, of which more follow. */
   #frame: DeliveredDocument[] = [];
 
-  /** @param topic as the journal names it */
+  /** @param topic as the journal names it. Trades of a symbol may come by way of those of all symbols. */
   constructor(connection: string, topic: string, max: number) {
     this.#connection = connection;
     this.#topic = topic;
     this.#max = max;
+    const [stream, name] = topicParts(topic);
+    this.#symbol = stream === 'trades' && name !== ALL_SYMBOLS ? name : undefined;
   }
 
   /** In the order in which they were sent. */
@@ -108,22 +114,28 @@ export class Deliveries {
     if (c === this.#connection) this.#own(t, record);
     else if (c === undefined && this.#isOpen && w === this.#thread) {
       if (k === 'dropped') this.#dropped += Number(record.records);
-      else if (record.topic === this.#topic && this.#live === keyOf(record)) this.#shared(t, record);
+      else if (this.#concerns(record) && this.#live.get(record.topic) === keyOf(record)) this.#shared(t, record);
     }
+  }
+
+  #concerns({ topic, symbol }: Members): boolean {
+    if (topic === this.#topic) return true;
+    // Records of all symbols concern each of them.
+    return topic === ALL_TRADES && this.#symbol !== undefined && (symbol === undefined || symbol === this.#symbol);
   }
 
   #own(t: number, record: Members): void {
     this.#isFound = true;
-    const { k, topic } = record;
+    const { k } = record;
     if (k === 'connected') {
       this.#thread = record.w;
       this.#isOpen = true;
     } else if (k === 'confirmed') this.#confirm(Number(record.at));
     else if (k === 'closed') {
-      this.#live = undefined;
+      this.#live.clear();
       this.#isOpen = false;
     } else if (k === 'snapshot') this.#snapshot(t, record);
-    else if (topic === this.#topic) this.#ofTopic(t, record);
+    else if (this.#concerns(record)) this.#ofTopic(t, record);
   }
 
   #ofTopic(t: number, record: Members): void {
@@ -132,13 +144,16 @@ export class Deliveries {
         for (const run of runsOf(record)) this.#run(t, record, run, false);
         break;
       case 'live':
-        this.#live = keyOf(record);
+        this.#thread = record.w;
+        this.#isOpen = true;
+        this.#live.set(record.topic, keyOf(record));
+        this.#since.set(record.topic, this.#all.length);
         break;
       case 'paused':
         this.#pause(record);
         break;
       case 'unsubscribed':
-        this.#live = undefined;
+        this.#live.delete(record.topic);
         break;
       case 'gap':
       case 'stale':
@@ -194,7 +209,16 @@ export class Deliveries {
     const epoch = String(record.epoch);
     const reason = typeof record.reason === 'string' ? record.reason : '';
     const isComplete = record.complete === true;
-    this.#all.push({ ...added, view: viewOf(record), epoch, reason, documents, isComplete, isConfirmed: false });
+    this.#all.push({
+      ...added,
+      view: viewOf(record),
+      epoch,
+      reason,
+      documents,
+      isComplete,
+      isConfirmed: false,
+      mayBeLost: false,
+    });
   }
 
   /**
@@ -202,13 +226,19 @@ export class Deliveries {
    * and no later pong tells. On a topic of all symbols, each symbol has a position of its own.
    */
   #pause({ epoch, seq, symbol, topic }: Members): void {
-    this.#live = undefined;
-    if (symbol === undefined && String(topic).endsWith(ALL)) return;
-    for (let i = this.#all.length - 1; i >= this.#settled; i--) {
+    if (symbol === undefined) this.#live.delete(topic);
+    if (symbol === undefined && topic === ALL_TRADES) return;
+    // Without a position, nothing that came since the topic was live is certain.
+    const first = Math.max(this.#settled, epoch === '' ? (this.#since.get(topic) ?? 0) : 0);
+    let wasInEpoch = false;
+    for (let i = this.#all.length - 1; i >= first; i--) {
       const delivery = this.#all[i] as Delivery;
-      if (!delivery.isShared || delivery.view.symbol !== symbol) continue;
-      if (delivery.epoch === epoch && delivery.seq <= Number(seq)) return;
-      this.#uncertain.add(delivery);
+      if (delivery.view.topic !== topic || delivery.view.symbol !== symbol) continue;
+      const isInEpoch = delivery.epoch === epoch;
+      const isReached = isInEpoch && delivery.seq <= Number(seq) && delivery.kind !== 'stale';
+      if (isReached || (wasInEpoch && !isInEpoch)) return;
+      wasInEpoch = isInEpoch;
+      delivery.mayBeLost ||= delivery.isShared;
     }
   }
 
@@ -217,7 +247,7 @@ export class Deliveries {
     for (; this.#settled < this.#all.length; this.#settled++) {
       const delivery = this.#all[this.#settled] as Delivery;
       if (delivery.t > at) return;
-      if (!this.#uncertain.delete(delivery)) delivery.isConfirmed = true;
+      delivery.isConfirmed = !delivery.mayBeLost;
     }
   }
 }

@@ -25,12 +25,15 @@ export interface Reconstructed {
   readonly delivery: Delivery;
   readonly frame: Buffer | undefined;
   readonly missing: string | undefined;
+  /** Its `timestamp` is unknown: see `Wanted.found`. */
+  readonly lacksTime: boolean;
 }
 
 interface Job {
   readonly delivery: Delivery;
   frame: Buffer | undefined;
   missing: string | undefined;
+  lacksTime: boolean;
   /** Parts that have not come. */
   left: number;
 }
@@ -54,7 +57,13 @@ export class Reconstruction {
   constructor({ deliveries, feed, nameOf }: ReconstructionOptions) {
     this.#feed = feed;
     this.#nameOf = nameOf;
-    this.#jobs = deliveries.map(delivery => ({ delivery, frame: undefined, missing: undefined, left: 1 }));
+    this.#jobs = deliveries.map(delivery => ({
+      delivery,
+      frame: undefined,
+      missing: undefined,
+      lacksTime: false,
+      left: 1,
+    }));
     for (const job of this.#jobs) if (job !== undefined) this.#plan(job);
   }
 
@@ -89,8 +98,8 @@ export class Reconstruction {
       const [stream] = topicParts(view.topic) as [Stream, string];
       const name = view.symbol ?? topicName(view.topic);
       const { prev, seq, epoch } = delivery;
-      this.#want(job, { stream, name, view, form: formOf(delivery, stream), epoch, prev, seq }, frame =>
-        this.#found(job, frame),
+      this.#want(job, { stream, name, view, form: formOf(delivery, stream), epoch, prev, seq }, (frame, lacksTime) =>
+        this.#found(job, frame, lacksTime),
       );
     }
   }
@@ -128,7 +137,7 @@ export class Reconstruction {
       readonly name: string;
       readonly view: ViewMembers;
     },
-    found: (frame: Buffer) => void,
+    found: Wanted['found'],
   ): void {
     const numbering = this.#feed.numberingOf(wanted.epoch);
     const subject = subjectOf(sourceKindOf(stream), this.#nameOf(topicOf(stream, name)));
@@ -161,9 +170,10 @@ export class Reconstruction {
     return new EventReplay(subject, this.#feed, EVENT_KINDS[kind], name, this.#frames);
   }
 
-  #found(job: Job, frame: Buffer): void {
+  #found(job: Job, frame: Buffer, lacksTime = false): void {
     if (job.left === 0) return;
     job.left = 0;
+    job.lacksTime = lacksTime;
     job.frame = frame;
     this.#aheadBytes += frame.length;
   }

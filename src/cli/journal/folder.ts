@@ -45,7 +45,11 @@ export function pseudonymOf(folder: string, user: string): string {
 
 function openKeys(keys: string, masterKeyFile: string): SubjectKeys {
   try {
-    return new SubjectKeys(keys, parseMasterKeys(readFileSync(masterKeyFile, 'utf8')));
+    return new SubjectKeys({
+      folder: keys,
+      masters: () => parseMasterKeys(readFileSync(masterKeyFile, 'utf8')),
+      nowMs: () => performance.timeOrigin + performance.now(),
+    });
   } catch (cause) {
     throw new CommandFailure(`JOURNAL_MASTER_KEY_FILE=${masterKeyFile}: ${reasonOf(cause)}`, { cause });
   }

@@ -3,8 +3,10 @@
 /** The place of a frame in its topic's chain. */
 export interface Place {
   readonly epoch: string;
-  /** The `seq` that it follows; `WHOLE` (threads/journal-records.ts): it follows nothing. */
+  /** The `seq` that it follows; of a whole document, the one that it names as such. */
   readonly prev: number;
+  /** A whole document, which follows nothing. */
+  readonly isWhole?: boolean;
   /** Its own: of an array of messages, the last one’s; of a `gap`, its `to`. */
   readonly seq: number;
   /** The number of a gap's reason (protocol/codes.ts); 0: it is no gap. */
@@ -14,4 +16,14 @@ export interface Place {
 /** What an encoder's `gap` says. It starts where the chain ends; at a new epoch, nobody knows what is lost. */
 export function lossOf({ prev, seq }: Place): { readonly from: number; readonly to: number } {
   return { from: seq === 0 ? 0 : prev + 1, to: seq };
+}
+
+/** What else the frame of a document says. */
+export interface FrameOfDocument {
+  /** Documents that follow in the same frame. */
+  readonly more?: number;
+  /** The last of them: no quote is missing any more. */
+  readonly complete?: true;
+  /** The position that it names as the one before it, if that is not its own. */
+  readonly prev?: number;
 }

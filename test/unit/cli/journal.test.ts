@@ -24,7 +24,11 @@ beforeAll(async () => {
   journal = new WrittenJournal();
   masterKeyFile = join(mkdtempSync(join(tmpdir(), 'keys-')), 'master.key');
   writeFileSync(masterKeyFile, `${MASTER}\n`);
-  alice = new SubjectKeys(join(journal.folder, 'keys'), parseMasterKeys(MASTER)).pseudonym('user', 'alice');
+  alice = new SubjectKeys({
+    folder: join(journal.folder, 'keys'),
+    masters: () => parseMasterKeys(MASTER),
+    nowMs: () => START_MICROS / 1000,
+  }).pseudonym('user', 'alice');
   const second = new WrittenJournal(join(journal.folder, 'takeover'));
   const notes: string[] = [];
   for (const [written, origin] of [

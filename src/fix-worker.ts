@@ -83,6 +83,7 @@ export class FixWorker {
       access: this.#shared,
       log: fixLogOf(this.#log),
       views: this.#views,
+      journal: this.#journal,
       numbers: this.#numbers,
       nextId: () => ids.next(),
       addressOf: clientAddressOf,

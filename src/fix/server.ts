@@ -7,6 +7,7 @@ import type { Credential } from '../auth/credential.js';
 import type { Config, FixConfig } from '../config/environment.js';
 import { WatchedFiles } from '../config/watched-files.js';
 import type { FixEnd } from '../threads/fix-stats.js';
+import type { JournalOutlet } from '../threads/journal-outlet.js';
 import type { FixAccess, FixLog } from './access.js';
 import { FixConnection } from './connection.js';
 import type { FixViews } from './market/views.js';
@@ -21,6 +22,7 @@ export const SAVE_MS = 1_000;
 /** As long as a Logon may take. */
 const HANDSHAKE_MS_MAX = 10_000;
 const TLS_MIN_VERSION = 'TLSv1.2';
+const UNRECORDED = 'the journal cannot be written; log on later, or at another gateway';
 
 interface ServerParts {
   readonly config: Config;
@@ -28,6 +30,8 @@ interface ServerParts {
   readonly access: FixAccess;
   readonly log: FixLog;
   readonly views: FixViews;
+  /** Undefined: there is no journal. */
+  readonly journal: Pick<JournalOutlet, 'isRefusing'> | undefined;
   readonly numbers: NumberRequests;
   readonly nextId: () => number;
   /** A client's address, from the socket's. */
@@ -237,8 +241,9 @@ export class FixServer {
   async #logon(connection: FixConnection, request: LogonRequest): Promise<void> {
     const { access, onFault } = this.#parts;
     try {
-      if (this.#closedFor !== undefined) {
-        connection.refuse(this.#closedFor);
+      const closedFor = this.#parts.journal?.isRefusing === true ? UNRECORDED : this.#closedFor;
+      if (closedFor !== undefined) {
+        connection.refuse(closedFor);
         return;
       }
       const { username, password } = request;

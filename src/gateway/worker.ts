@@ -143,7 +143,7 @@ export class GatewayWorker {
 
 /** From the listening socket to the sessions. */
 function newServer(
-  { data, apps, pending, proxies, corking, log, live, fault }: ThreadLife,
+  { data, apps, pending, proxies, corking, log, live, journal, fault }: ThreadLife,
   { views, outbox, budgets, subscriptions, ladder, fanout }: Streams,
   { symbols, limits, credentials, keepalive, userSlots, replies, commands }: Clients,
   sessions: Set<Session>,
@@ -194,6 +194,7 @@ function newServer(
     log,
     live,
     readiness: new SharedReadiness(data.readiness),
+    journal,
     demo: DemoPage.of(config, PAGES),
     sessions,
     onFault: fault,

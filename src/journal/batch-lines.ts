@@ -31,7 +31,7 @@ interface Group {
   micros: number;
 }
 
-export interface BatchOfLines {
+interface BatchOfLines {
   readonly lines: readonly string[];
   /** Time of its earliest record or row, µs since the Unix epoch. */
   readonly sinceMicros: number;

@@ -1,6 +1,6 @@
 /** The journal as its thread runs it: batches of producers become blocks, and signed checkpoints say what was written. */
 import type { KeyObject } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import type { JournalCells } from '../threads/journal-cells.js';
 import {
   EMIT_ROW_FIELDS,
@@ -11,6 +11,7 @@ import {
 } from '../threads/journal-records.js';
 import { BatchLines } from './batch-lines.js';
 import { signCheckpoint } from './checkpoint.js';
+import type { Pseudonyms } from './privacy/record-pseudonyms.js';
 import type { SubjectKeys } from './privacy/subject-keys.js';
 import { listSegments } from './segments.js';
 import type { JournalWriter } from './writer.js';
@@ -19,10 +20,13 @@ const MICROS_PER_SECOND = 1_000_000;
 /** Stands for a pseudonym that cannot be stored. */
 const UNKNOWN = 'unknown';
 
-export interface JournalOptions {
+interface JournalOptions {
   readonly folder: string;
   readonly writer: JournalWriter;
-  readonly keys: SubjectKeys;
+  /** Of pseudonyms. */
+  readonly keysFolder: string;
+  /** @throws {Error} when they cannot be read or made */
+  readonly openKeys: () => SubjectKeys;
   readonly cells: JournalCells;
   /** Whose journal it is, in checkpoints. */
   readonly origin: string;
@@ -51,6 +55,8 @@ interface InBlock {
 
 export class Journal {
   readonly #options: JournalOptions;
+  readonly #pseudonyms: Pseudonyms = { pseudonym: (kind, text) => this.#keys.pseudonym(kind, text) };
+  #keys: SubjectKeys;
   #queue: Waiting[] = [];
   #inBlocks: InBlock[] = [];
   #failure: string | undefined;
@@ -62,13 +68,14 @@ export class Journal {
   /** @param options with a writer that is open */
   constructor(options: JournalOptions) {
     this.#options = options;
+    this.#keys = options.openKeys();
     this.#segment = options.writer.segment;
     this.#measure();
   }
 
   /** For a producer that starts. @param producer its number, which one that died may have had */
   linesOf(producer: number): BatchLines {
-    return new BatchLines(producer, this.#options.keys, this.#options.nowMicros);
+    return new BatchLines(producer, this.#pseudonyms, this.#options.nowMicros);
   }
 
   take(from: BatchLines, batch: JournalBatch): void {
@@ -78,21 +85,20 @@ export class Journal {
 
   /** Pseudonyms for the log. */
   name(id: number, subjects: readonly Subject[]): void {
-    const { keys, post } = this.#options;
     let pseudonyms: readonly string[] = subjects.map(() => UNKNOWN);
     this.#trying(() => {
-      keys.refresh();
-      pseudonyms = subjects.map(([kind, text]) => keys.pseudonym(kind, text));
+      this.#keys.refresh();
+      pseudonyms = subjects.map(([kind, text]) => this.#keys.pseudonym(kind, text));
     });
-    post({ type: 'pseudonyms', id, pseudonyms });
+    this.#options.post({ type: 'pseudonyms', id, pseudonyms });
   }
 
   /** Closes what is due. Call it every 100 ms. */
   tick(): void {
     if (this.#failure !== undefined) return;
-    const { writer, keys, syncsBlocks } = this.#options;
+    const { writer, syncsBlocks } = this.#options;
     this.#trying(() => {
-      if (syncsBlocks) keys.sync();
+      if (syncsBlocks) this.#keys.sync();
       writer.maintain();
       this.#settle();
     });
@@ -101,11 +107,11 @@ export class Journal {
 
   /** Call it every second. It also tries again after a failure. */
   second(): void {
-    const { writer, keys, post, cells } = this.#options;
+    const { writer, post, cells } = this.#options;
     const wasFailing = this.#failure !== undefined;
     const isWritten = this.#trying(() => {
-      keys.sync();
-      if (wasFailing) writer.flush();
+      if (wasFailing) this.#restore();
+      this.#keys.sync();
       writer.sync();
       this.#settle();
     });
@@ -136,7 +142,7 @@ export class Journal {
 
   /** Writes what is there, and ends. */
   async close(): Promise<void> {
-    const { writer, keys, post } = this.#options;
+    const { writer, post } = this.#options;
     this.#trying(() => {
       this.#write();
       writer.flush();
@@ -144,7 +150,7 @@ export class Journal {
     });
     let note: string | undefined;
     try {
-      keys.close();
+      this.#keys.close();
       await writer.close();
       note = this.#note();
     } catch (cause) {
@@ -153,9 +159,18 @@ export class Journal {
     post({ type: 'closed', note, unwritten: this.#queue.length + this.#inBlocks.length });
   }
 
+  /** Writes what the disk refused. Who removed the folder destroyed the keys in it: the pseudonyms that follow are others. */
+  #restore(): void {
+    const { writer, keysFolder, openKeys } = this.#options;
+    writer.flush();
+    if (existsSync(keysFolder)) return;
+    this.#keys.close();
+    this.#keys = openKeys();
+  }
+
   #write(): void {
-    const { writer, keys } = this.#options;
-    keys.refresh();
+    const { writer } = this.#options;
+    this.#keys.refresh();
     let done = 0;
     try {
       for (const waiting of this.#queue) {
@@ -229,7 +244,7 @@ export class Journal {
   }
 
   #stats(): JournalStats {
-    const { writer, keys, nowMicros } = this.#options;
+    const { writer, nowMicros } = this.#options;
     const oldest = this.#inBlocks[0]?.waiting ?? this.#queue[0];
     const waitsMicros = oldest === undefined || oldest.sinceMicros === 0 ? 0 : nowMicros() - oldest.sinceMicros;
     return {
@@ -239,7 +254,7 @@ export class Journal {
       faults: this.#faults,
       failure: this.#failure,
       lagSeconds: Math.max(this.#lagMicros, waitsMicros) / MICROS_PER_SECOND,
-      subjects: keys.size,
+      subjects: this.#keys.size,
     };
   }
 }

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { CLASSES, DEPTHS, TIERS } from '../protocol/view-options.js';
 
 /** Entitlements, symbols and product codes listed in one record at most; `more` counts the others. */
-export const LISTED_MAX = 64;
+const LISTED_MAX = 64;
 /** Longest text of a free member, such as a reason. */
 const TEXT_MAX = 1024;
 
@@ -238,16 +238,13 @@ export const KINDS = {
   }),
 } as const;
 
-export type KindName = keyof typeof KINDS;
+type KindName = keyof typeof KINDS;
 
 /** The members of a record besides `t` and `k`. */
 export type MembersOf<K extends KindName> = z.infer<(typeof KINDS)[K]['schema']>;
 
 /** A record as a producer hands it over: users and addresses are raw, the time is added. */
 export type NewRecord = { [K in KindName]: { readonly k: K } & Readonly<MembersOf<K>> }[KindName];
-
-/** A record as it stands in the journal. */
-export type JournalRecord = NewRecord & { readonly t: number };
 
 /** How records name a view. */
 export type ViewMembers = Pick<MembersOf<'emit'>, keyof typeof view>;

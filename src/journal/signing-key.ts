@@ -10,7 +10,7 @@ const PUBLIC_MODE = 0o644;
 const KEY_FILE = 'checkpoint.key.pem';
 const PUBLIC_FILE = 'checkpoint.pub.pem';
 
-export interface SigningKey {
+interface SigningKey {
   readonly key: KeyObject;
   readonly publicPem: string;
   readonly publicFile: string;

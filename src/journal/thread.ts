@@ -36,11 +36,13 @@ try {
 async function open(): Promise<void> {
   const { settings, folder, node, origin } = data;
   const signing = openSigningKey(settings.folder, settings.signingKeyFile);
-  const keys = new SubjectKeys({
-    folder: join(settings.folder, KEYS_FOLDER),
-    masters: () => parseMasterKeys(readFileSync(settings.masterKeyFile, 'utf8')),
-    nowMs: () => nowMicros() / MICROS_PER_MS,
-  });
+  const keysFolder = join(settings.folder, KEYS_FOLDER);
+  const openKeys = () =>
+    new SubjectKeys({
+      folder: keysFolder,
+      masters: () => parseMasterKeys(readFileSync(settings.masterKeyFile, 'utf8')),
+      nowMs: () => nowMicros() / MICROS_PER_MS,
+    });
   const writer = new JournalWriter({
     folder,
     node,
@@ -55,7 +57,8 @@ async function open(): Promise<void> {
   const journal = new Journal({
     folder,
     writer,
-    keys,
+    keysFolder,
+    openKeys,
     cells: new JournalCells(data.cells),
     origin,
     signingKey: signing.key,

@@ -46,6 +46,8 @@ export interface WriterOptions {
   /** Time of day, µs since the Unix epoch. */
   readonly nowMicros: () => number;
   readonly clock: () => ClockQuality;
+  /** Writes some bytes and returns how many; tests refuse them. */
+  readonly write?: (file: number, bytes: Buffer, from: number) => number;
   /** A complete segment could not be compressed, or an old one not removed. Nothing is lost. */
   readonly onFault: (what: string, cause: unknown) => void;
 }
@@ -227,7 +229,8 @@ export class JournalWriter {
     const bytes = Buffer.concat([...lines, Buffer.from(closingLine(this.#chain.blocks, this.#lines.length, hash))]);
     // The block stays here until it is written whole.
     this.#isTorn = true;
-    writeAll(file, bytes);
+    const { write = writeSync } = this.#options;
+    for (let written = 0; written < bytes.length; ) written += write(file, bytes, written);
     this.#isTorn = false;
     this.#chain.add(lines);
     this.counters.records += this.#lines.length;
@@ -280,10 +283,6 @@ export class JournalWriter {
       })
       .catch((cause: unknown) => onFault(`sealing segments in ${folder}`, cause));
   }
-}
-
-function writeAll(file: number, bytes: Buffer): void {
-  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
 }
 
 async function compress(path: string): Promise<void> {

@@ -37,7 +37,7 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Codes that occur only in the HTTP answer to an upgrade. */
-export type HttpCode = 'not_found' | 'upgrade_required';
+export type HttpCode = 'not_found' | 'upgrade_required' | 'journal_unavailable';
 
 /** The HTTP answers to a refused upgrade. */
 export interface RefusalMeaning {
@@ -76,8 +76,8 @@ export const REFUSALS = {
     retryAfter: true,
   },
   503: {
-    when: 'too many connections in all, or no place left for clients without a credential or for retail clients; draining, overloaded (retail clients only), the keys are out of reach, or NATS does not let this gateway follow the topics',
-    codes: ['unavailable'],
+    when: 'too many connections in all, or no place left for clients without a credential or for retail clients; draining, overloaded (retail clients only), the keys are out of reach, or NATS does not let this gateway follow the topics; `journal_unavailable`: what clients do cannot be recorded, which the operator requires',
+    codes: ['unavailable', 'journal_unavailable'],
     retryAfter: true,
   },
 } as const satisfies Readonly<Record<number, RefusalMeaning>>;
@@ -99,7 +99,7 @@ export const CLOSE_CODES: Readonly<Record<CloseCode, { readonly when: string; re
   [CloseCode.rateLimited]: {
     when:
       'far too many messages (ten seconds’ worth were refused, for their number or their cost), or one that took the gateway longer than `THREAD_BUSY_AFTER`; ' +
-      'with `explain=1`, in place of 429, after a `going_away`',
+      'with `explain=1`, in place of 429 or of 503 `journal_unavailable`, after a `going_away`',
     client: 'reconnect, and send fewer; after a `going_away`, when its time is over',
   },
   [CloseCode.revoked]: { when: 'the credential was revoked', client: 'do not reconnect with it' },

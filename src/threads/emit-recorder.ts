@@ -18,7 +18,7 @@ interface KnownView {
 }
 
 /** What was collected since the last time. */
-export interface Emits {
+interface Emits {
   readonly rows: Float64Array<ArrayBuffer>;
   readonly views: [number, ViewMembers][];
   readonly epochs: [number, number, string][];

@@ -96,9 +96,10 @@ export class ProducerCells {
     return Atomics.load(this.#cells, STATE) !== 0;
   }
 
-  /** Whether this much more may be posted. */
-  hasRoom(bytes: number): boolean {
-    return Atomics.load(this.#cells, this.#first + BYTES) + bytes <= JOURNAL_BUFFER_BYTES_MAX;
+  /** Whether this much more may be posted. @param isDropping once records are dropped, until half of it is free again */
+  hasRoom(bytes: number, isDropping: boolean): boolean {
+    const bytesMax = isDropping ? JOURNAL_BUFFER_BYTES_MAX / 2 : JOURNAL_BUFFER_BYTES_MAX;
+    return Atomics.load(this.#cells, this.#first + BYTES) + bytes <= bytesMax;
   }
 
   posted(bytes: number, records: number): void {

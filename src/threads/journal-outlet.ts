@@ -60,7 +60,7 @@ export class JournalOutlet {
     const count = this.#records.length + emits.count;
     if (count === 0 && this.#dropped === 0) return;
     const bytes = this.#bytes + emits.count * ROW_BYTES;
-    if (this.#cells.hasRoom(bytes)) this.#post(bytes, count);
+    if (this.#cells.hasRoom(bytes, this.#dropped > 0)) this.#post(bytes, count);
     else if (count > 0) this.#drop(count);
     this.#records = [];
     this.#rowsBefore = [];

@@ -69,8 +69,8 @@ export class Explanations {
   }
 
   /** How the refusal is explained, counted against the limit; undefined when it is answered by HTTP. */
-  of({ status, message, retryAfterSeconds }: Refusal, format: Format): Explanation | undefined {
-    const code = CODES[status];
+  of({ status, code: why, message, retryAfterSeconds }: Refusal, format: Format): Explanation | undefined {
+    const code = why === 'journal_unavailable' ? CloseCode.rateLimited : CODES[status];
     if (code === undefined || !this.#mayExplain()) return undefined;
     const reconnectAfterMs = retryAfterSeconds === undefined ? undefined : Math.ceil(retryAfterSeconds * 1000);
     return { code, reason: cut(message), format, reconnectAfterMs };

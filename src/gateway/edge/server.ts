@@ -3,6 +3,7 @@ import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { LiveTokens } from '../../auth/live-token.js';
 import type { Config } from '../../config/environment.js';
 import { CloseCode } from '../../protocol/close-code.js';
+import type { JournalOutlet } from '../../threads/journal-outlet.js';
 import type { SharedReadiness } from '../../threads/shared-readiness.js';
 import type { CommandHandler } from '../commands/command-handler.js';
 import type { MessageGate } from '../commands/message-gate.js';
@@ -81,6 +82,8 @@ interface ServerParts {
   readonly live: LiveTokens;
   /** What the main thread says about the process. */
   readonly readiness: SharedReadiness;
+  /** Undefined: there is no journal. */
+  readonly journal: JournalOutlet | undefined;
   /** Undefined unless the gateway makes its own key. */
   readonly demo: DemoPage | undefined;
   /** Open sessions; this class fills it. */

@@ -4,6 +4,7 @@ import type { LiveTokens } from '../../auth/live-token.js';
 import type { Config } from '../../config/environment.js';
 import { isListedHost } from '../../config/hosts.js';
 import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
+import type { JournalOutlet } from '../../threads/journal-outlet.js';
 import type { SharedReadiness } from '../../threads/shared-readiness.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import type { PendingSockets } from '../limits/pending-sockets.js';
@@ -52,6 +53,7 @@ interface UpgradesParts {
   readonly log: ClientLog;
   readonly live: LiveTokens;
   readonly readiness: SharedReadiness;
+  readonly journal: Pick<JournalOutlet, 'isRefusing'> | undefined;
   /** Undefined unless the gateway makes its own key. */
   readonly demo: DemoPage | undefined;
   readonly onRefused: (why: Refusal) => void;
@@ -203,7 +205,7 @@ export class Upgrades {
       return refusal(403, 'forbidden', 'origin not allowed');
     }
     if (this.isClosing) return unavailable('this gateway is closing');
-    return undefined;
+    return this.#parts.journal?.isRefusing === true ? unrecorded() : undefined;
   }
 
   /** Takes a connection slot, then waits until the event views are live: a 101 promises every event from then on. */
@@ -315,6 +317,10 @@ function overBudget(waitMs: number): Refusal {
 function shareUsedUp(): Refusal {
   const message = 'your share of topics is used up: unsubscribe from others first';
   return { ...refusal(429, 'too_many_subscriptions', message), retryAfterSeconds: spreadRetrySeconds() };
+}
+
+function unrecorded(): Refusal {
+  return { ...unavailable('the journal cannot be written'), code: 'journal_unavailable' };
 }
 
 function unavailable(message: string): Refusal {

@@ -37,7 +37,7 @@ const COMMON_QUERY = {
     .literal('1')
     .optional()
     .describe(
-      'Instead of answering 401, 403 or 429, which browsers hide from a page, the gateway accepts the connection and closes it at once with 4501, 4503 or 4029 (after a going_away)',
+      'Instead of answering 401, 403, 429 or 503 `journal_unavailable`, which browsers hide from a page, the gateway accepts the connection and closes it at once with 4501, 4503 or 4029 (after a going_away)',
     ),
   timestamps: z.literal('1').optional().describe('Data frames carry ts_event, if it is known, and ts_sent'),
 };

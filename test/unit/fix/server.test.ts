@@ -20,6 +20,7 @@ let numbers: NumberRequests;
 let port: number;
 let posted: FromFix[];
 let ends: string[];
+let isJournalFailing = false;
 const sockets: FixSocket[] = [];
 
 beforeEach(async () => {
@@ -47,6 +48,11 @@ beforeEach(async () => {
       ended: (_connection, _kind, reason) => ends.push(reason),
     },
     views: new FixViews({ shards: 1, tell: () => undefined, nowMs: () => 0 }),
+    journal: {
+      get isRefusing() {
+        return isJournalFailing;
+      },
+    },
     numbers,
     nextId: () => ++lastId,
     addressOf: address => address,
@@ -104,4 +110,14 @@ it('R73 garbled messages count against the messages that a client may send in a 
     .replace(/10=\d{3}/, '10=999');
   client.socket.write(garbled.repeat(config.limits.messagesPerSecondMax + 1));
   expect(await client.message(/\|35=5\|/)).toContain('messages in a second');
+});
+
+it('R70 a client that cannot be recorded is logged out with the reason, and may log on afterwards', async () => {
+  isJournalFailing = true;
+  expect(await logon().message(/\|35=5\|/)).toContain('the journal cannot be written');
+  isJournalFailing = false;
+  const client = logon();
+  await opened(1);
+  answer(1);
+  await client.message(/\|35=A\|/);
 });

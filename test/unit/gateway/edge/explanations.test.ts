@@ -5,7 +5,7 @@ import { refusal } from '../../../../src/gateway/refusal.js';
 const UNAUTHORIZED = refusal(401, 'unauthorized', 'a token or an API key is required');
 
 describe('J8 explained refusals', () => {
-  it('J8 have codes of their own for 401, 403 and 429, and none for others', () => {
+  it('J8 R70 have codes of their own for 401, 403, 429 and a journal that fails, and none for others', () => {
     const explanations = new Explanations(
       () => {},
       () => 0,
@@ -19,6 +19,8 @@ describe('J8 explained refusals', () => {
       undefined,
       undefined,
     ]);
+    const unrecorded = refusal(503, 'journal_unavailable', 'no');
+    expect(explanations.of(unrecorded, 'json')?.code).toBe(4029);
     const late = explanations.of({ ...refusal(429, 'rate_limited', 'no'), retryAfterSeconds: 2 }, 'msgpack');
     expect(late).toMatchObject({ reconnectAfterMs: 2000, format: 'msgpack' });
   });

@@ -62,9 +62,6 @@ const VIEW_MEMBERS = ['topic', 'class', 'format', 'tier', 'depth', 'stamped', 'f
 /** Members that tell views apart on one thread; the symbol is that of a message. */
 const KEY_MEMBERS = VIEW_MEMBERS.slice(0, -1);
 
-/** Too many messages for one reconstruction. */
-export class TooManyDeliveries extends Error {}
-
 export class Deliveries {
   readonly #connection: string;
   readonly #topic: string;
@@ -75,6 +72,7 @@ export class Deliveries {
   #thread: unknown;
   #isOpen = false;
   #isFound = false;
+  #isTooMuch = false;
   #dropped = 0;
   readonly #symbol: string | undefined;
   /** Views on which the topic is live, by topic: what is published to them reaches the connection. */
@@ -103,12 +101,16 @@ export class Deliveries {
     return this.#isFound;
   }
 
+  /** There are more, which are left out. */
+  get isTooMuch(): boolean {
+    return this.#isTooMuch;
+  }
+
   /** Records of its thread that the journal could not take while the connection was open. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** @throws {TooManyDeliveries} */
   take({ t, record }: ReadRecord): void {
     const { c, w, k } = record;
     if (c === this.#connection) this.#own(t, record);
@@ -205,7 +207,10 @@ export class Deliveries {
   }
 
   #add({ record, documents = [], ...added }: Added): void {
-    if (this.#all.length >= this.#max) throw new TooManyDeliveries();
+    if (this.#all.length === this.#max) {
+      this.#isTooMuch = true;
+      return;
+    }
     const epoch = String(record.epoch);
     const reason = typeof record.reason === 'string' ? record.reason : '';
     const isComplete = record.complete === true;

@@ -5,10 +5,12 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { withFiles } from '../../config/settings-files.js';
 import { parseMasterKeys } from '../../journal/privacy/key-wrap.js';
 import { SubjectKeys } from '../../journal/privacy/subject-keys.js';
+import { WallClock } from '../../protocol/wall-clock.js';
 import { CommandFailure, reasonOf } from '../failure.js';
 
 /** The folder of the keys, in that of the journal. */
 const KEYS = 'keys';
+const MICROS_PER_MS = 1000;
 const PSEUDONYM = /^[ua]_[\w-]{22}$/;
 
 /** Wrong arguments exit with 2, so that a script can tell them from what the command found. */
@@ -44,11 +46,12 @@ export function pseudonymOf(folder: string, user: string): string {
 }
 
 function openKeys(keys: string, masterKeyFile: string): SubjectKeys {
+  const clock = new WallClock();
   try {
     return new SubjectKeys({
       folder: keys,
       masters: () => parseMasterKeys(readFileSync(masterKeyFile, 'utf8')),
-      nowMs: () => performance.timeOrigin + performance.now(),
+      nowMs: () => clock.nowMicros() / MICROS_PER_MS,
     });
   } catch (cause) {
     throw new CommandFailure(`JOURNAL_MASTER_KEY_FILE=${masterKeyFile}: ${reasonOf(cause)}`, { cause });

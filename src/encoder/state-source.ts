@@ -240,6 +240,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     const now = this.view(track.detail);
     if (now === undefined) return;
     const { last, lastSeq } = track;
+    this.#origin.prevSeq = lastSeq;
     if (last !== undefined && !track.needsSnapshot) {
       const message = this.delta(track.detail, last, now, lastSeq, this.#origin);
       if (message !== undefined) {

@@ -22,7 +22,7 @@ import type { Ending, Streams } from './worker-streams.js';
 
 export function newClients(
   { data, post, fault }: ThreadLife,
-  { views, outbox, budgets, subscriptions, wake }: Streams,
+  { views, outbox, budgets, subscriptions, wake, receipts, records }: Streams,
   authentication: Authentication,
   sessions: ReadonlySet<Session>,
   turns: ServedTurns,
@@ -35,7 +35,10 @@ export function newClients(
   const revocations = new RevocationList({ lives: livesOf(config) });
   for (const revocation of data.revocations) revocations.take(revocation);
   const credentials = new Credentials(authentication, limits, revocations);
-  const keepalive = newKeepalive(config, sessions, outbox, ending);
+  const keepalive = newKeepalive(config, sessions, outbox, ending, session => {
+    // Only a probe's answer says how far the client has received.
+    if (records === undefined || !receipts.probe(session)) session.socket?.ping();
+  });
   const userSlots = new UserSlots({ policy: userLimitPolicy, limits, sessions, post, end: ending.end });
   const replies = new Replies(outbox);
   const published = new PublishedBytes(data.published, worker, roomBytesPerSecondMax);
@@ -51,6 +54,7 @@ export function newClients(
     onRenewed: session => {
       keepalive.renewed(session, session.credential.expiresAtMs);
       userSlots.taken(session);
+      records?.authenticated(session);
     },
   });
   const commands = new CommandHandler({
@@ -61,6 +65,7 @@ export function newClients(
     turns,
     budgets,
     namesMax: subscriptionsMax,
+    records,
     onFault: fault,
   });
   return {
@@ -85,6 +90,7 @@ function newKeepalive(
   sessions: ReadonlySet<Session>,
   outbox: Outbox,
   ending: Ending,
+  ping: (session: Session) => void,
 ): Keepalive<Session> {
   return new Keepalive<Session>({
     ...times,
@@ -92,7 +98,7 @@ function newKeepalive(
     nowMs: () => performance.now(),
     unixMs: () => Date.now(),
     sessions,
-    ping: session => session.socket?.ping(),
+    ping,
     close: (session, code) => ending.end(session, code, code === CloseCode.idle ? 'idle' : 'token expired'),
     terminate: session => session.socket?.close(),
     warnExpiring: session => {

@@ -4,10 +4,9 @@
  * journal thread writes pseudonyms.
  */
 import { z } from 'zod';
+import { LISTED_MAX } from '../protocol/record-limits.js';
 import { CLASSES, DEPTHS, TIERS } from '../protocol/view-options.js';
 
-/** Entitlements, symbols and product codes listed in one record at most; `more` counts the others. */
-const LISTED_MAX = 64;
 /** Longest text of a free member, such as a reason. */
 const TEXT_MAX = 1024;
 

@@ -111,7 +111,7 @@ export class OneThreadGateway {
       change => this.#changes.push(change),
       sentCell,
       options.requestLimits ?? REQUEST_LIMITS,
-      view => journal?.forget(view),
+      journal,
     );
     const publish = (topic: string, bytes: Uint8Array, isBinary: boolean) => this.#uws.publish(topic, bytes, isBinary);
     const outbox = new Outbox(publish, nowMicros, sentCell, false, undefined, journal);
@@ -340,7 +340,6 @@ export class OneThreadGateway {
     } else if (message.type === 'forgotten') {
       this.#symbols.forget(message.symbols);
       this.#views.forgetSources(message.sources);
-      this.#journal?.forgetSources(message.sources);
       for (const id of message.sources) this.#eventSymbols.delete(id);
     } else if (message.type === 'known') {
       this.#symbols.answer(message.id, message.symbols);

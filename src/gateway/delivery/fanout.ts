@@ -147,10 +147,9 @@ export class Fanout {
         const view = this.#views.get(tier, ring.source, ring.lane);
         if (view === undefined || view.isBroken) return;
         if (ring.kind === FrameKind.snapshot) view.beginEpoch(this.#epochText(ring));
-        const { lastSeq } = view;
         view.advance(ring.seq);
         this.#observe(ring, nowMicros);
-        this.#publishTo(view, ring, nowMicros, lastSeq);
+        this.#publishTo(view, ring, nowMicros);
         if (view.awaitingCatchUp.size > 0) this.#subscriptions.viewChanges.advanced(view);
         return;
       }
@@ -202,19 +201,17 @@ export class Fanout {
     // Record the position before publishing: a drop while publishing must find this turn's sequences.
     const position = view.seqs.at(ring.source, ring.seq, turn);
     if (position.tag !== ring.tag) position.beginEpoch(ring.tag, this.#epochText(ring), turn);
-    const prev = position.newest;
     position.note(ring.seq, turn);
     view.moveTo(position.epoch, ring.seq);
-    if (!view.isBroken) this.#publishTo(view, ring, nowMicros, prev);
+    if (!view.isBroken) this.#publishTo(view, ring, nowMicros);
   }
 
-  /** @param prev the position that the frame follows */
-  #publishTo(view: View, ring: RingReader, nowMicros: number, prev: number): void {
+  #publishTo(view: View, ring: RingReader, nowMicros: number): void {
     view.told(nowMicros);
     if (view.buffering.size > 0) {
       // Queue before publishing: publishing stamps the bytes in place, and these sockets need them unstamped.
       const bytes = ring.copy.subarray(ring.payloadStart, ring.payloadEnd);
-      const place = this.#journal && placeOf(view, ring, prev);
+      const place = this.#journal && placeOf(view, ring);
       this.#subscriptions.viewChanges.queueForBuffering(view, bytes, ring.seq, ring.tag, place);
     }
     const { control, announcements } = this.#outbox;
@@ -222,7 +219,7 @@ export class Fanout {
     if (isGap) announcements.gap(ring.eventMicrosOrReason, view.subscribers);
     const counted = isGap ? control : view.sent;
     this.#outbox.publish(view, ring.copy, ring.payloadStart, ring.payloadEnd, counted);
-    if (this.#journal !== undefined) this.#journal.published(view, ring, prev);
+    if (this.#journal !== undefined) this.#journal.published(view, ring);
     if (ring.trace !== 0) this.#tracePublished(view, ring, nowMicros);
   }
 
@@ -246,7 +243,7 @@ export class Fanout {
       // Replays are sent to all who asked for the same; what they announce is counted once.
       this.#outbox.announcements.gap(ring.eventMicrosOrReason, 1);
       const bytes = ring.copy.subarray(ring.payloadStart, ring.payloadEnd);
-      recoveries.frame(replay, bytes, ring.seq, ring.eventMicrosOrReason);
+      recoveries.frame(replay, bytes, ring);
       return;
     }
     const epochBytes = ring.copy.subarray(ring.epochStart, ring.payloadStart);
@@ -318,11 +315,11 @@ export class Fanout {
   }
 }
 
-/** Where the ring's frame stands on the view. @param prev the position before it */
-function placeOf({ epoch }: View, { kind, seq, eventMicrosOrReason: reason }: RingReader, prev: number): Place {
+/** Where the ring's frame stands on the view. */
+function placeOf({ epoch }: View, { kind, prevSeq, seq, eventMicrosOrReason: reason }: RingReader): Place {
   return {
     epoch,
-    prev,
+    prev: prevSeq,
     isWhole: kind === FrameKind.snapshot,
     seq,
     gapReason: kind === FrameKind.gap ? reason : 0,

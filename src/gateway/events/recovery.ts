@@ -9,7 +9,7 @@ import type { Tier } from '../../protocol/view-options.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import { type Frame, newRecovery, type Recovery, type Resumption, standing } from './missed-events.js';
 import type { RecoveryOptions } from './recovery-options.js';
-import { ReplayLog } from './replay-log.js';
+import { type ReplayedAt, ReplayLog } from './replay-log.js';
 import { Resending } from './resending.js';
 import { Resumptions } from './resumptions.js';
 import { type SharedReplay, SharedReplays } from './shared-replays.js';
@@ -93,12 +93,12 @@ export class Recoveries {
     return this.#replays.find(request);
   }
 
-  /** Copies a replayed frame from the ring. @param gapReason of a gap: the number of its reason; 0: it is none */
-  frame(replay: SharedReplay, bytes: Uint8Array, seq: number, gapReason: number): void {
+  /** Copies a replayed frame from the ring. */
+  frame(replay: SharedReplay, bytes: Uint8Array, at: ReplayedAt): void {
     replay.hasMoved = true;
     replay.encodedBytes += bytes.length;
     if (replay.isCut) return;
-    if (this.#resending.hasRoomFor(ReplayLog.cost(bytes.length))) this.#replays.append(replay, bytes, seq, gapReason);
+    if (this.#resending.hasRoomFor(ReplayLog.cost(bytes.length))) this.#replays.append(replay, bytes, at);
     else replay.isCut = true;
   }
 

@@ -1,9 +1,13 @@
 /** The replayed messages of one view, in order: one copy for all clients that missed some of them. */
+import type { RingReader } from '../../threads/ring.js';
 import type { Place } from '../journal/place.js';
 
 const CHUNK_BYTES = { min: 512, max: 64 * 1024 };
 /** Memory of a frame besides its bytes. */
-const FRAME_OVERHEAD_BYTES = 64;
+const FRAME_OVERHEAD_BYTES = 80;
+
+/** Where a replayed frame stands. `eventMicrosOrReason`: of a gap, the number of its reason; else 0. */
+export type ReplayedAt = Pick<RingReader, 'seq' | 'prevSeq' | 'eventMicrosOrReason'>;
 
 export class ReplayLog {
   readonly epoch: string;
@@ -23,6 +27,7 @@ export class ReplayLog {
   #chunkEnd = 0;
   readonly #frames: Uint8Array[] = [];
   readonly #seqs: number[] = [];
+  readonly #prevSeqs: number[] = [];
   readonly #gapReasons: number[] = [];
   /** Bytes up to the end of each frame, including its overhead. */
   readonly #ends: number[] = [];
@@ -45,8 +50,8 @@ export class ReplayLog {
     return bytes + FRAME_OVERHEAD_BYTES;
   }
 
-  /** Copies the frame. @param gapReason of a gap: the number of its reason; 0: it is none */
-  append(frame: Uint8Array, seq: number, gapReason = 0): void {
+  /** Copies the frame. */
+  append(frame: Uint8Array, { seq, prevSeq, eventMicrosOrReason }: ReplayedAt): void {
     if (this.#chunkEnd + frame.length > this.#chunk.length) {
       const bytes = Math.min(CHUNK_BYTES.max, Math.max(CHUNK_BYTES.min, this.bytes));
       this.#chunk = new Uint8Array(Math.max(bytes, frame.length));
@@ -56,7 +61,8 @@ export class ReplayLog {
     this.#frames.push(this.#chunk.subarray(this.#chunkEnd, this.#chunkEnd + frame.length));
     this.#chunkEnd += frame.length;
     this.#seqs.push(seq);
-    this.#gapReasons.push(gapReason);
+    this.#prevSeqs.push(prevSeq);
+    this.#gapReasons.push(eventMicrosOrReason);
     this.#ends.push(this.bytes + ReplayLog.cost(frame.length));
   }
 
@@ -70,8 +76,8 @@ export class ReplayLog {
 
   /** Where the frame stands, for the journal. */
   place(index: number): Place {
-    const prev = index === 0 ? this.fromSeq : this.seq(index - 1);
-    return { epoch: this.epoch, prev, seq: this.seq(index), gapReason: this.#gapReasons[index] as number };
+    const [prev, gapReason] = [this.#prevSeqs[index], this.#gapReasons[index]] as [number, number];
+    return { epoch: this.epoch, prev, seq: this.seq(index), gapReason };
   }
 
   /** Bytes of the frames from `index` on. */

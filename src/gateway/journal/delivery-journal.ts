@@ -18,7 +18,7 @@ import { FrameKind, type RingReader } from '../../threads/ring.js';
 import { NOWHERE } from '../model/emit-trail.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import { recordOf } from './control-records.js';
-import { type FrameOfDocument, lossOf, type Place } from './place.js';
+import type { FrameOfDocument, Place } from './place.js';
 import { membersOf } from './view-members.js';
 import { symbolOf, ViewTrails } from './view-trails.js';
 
@@ -114,22 +114,23 @@ export class DeliveryJournal {
     this.#micros = Math.max(this.#micros, micros);
   }
 
-  /**
-   * The ring's frame was published to the view, whose epoch is the frame's.
-   * @param prev the position before it
-   */
-  published(view: View, ring: RingReader, prev: number): void {
+  /** The ring's frame was published to the view, whose epoch is the frame's. */
+  published(view: View, ring: RingReader): void {
     if (view.subscribers === 0) return;
     const trail = this.#trails.of(view, ring);
     const { epoch } = view;
     trail.advance(epoch, ring.seq, this.#turn.current);
     if (ring.kind === FrameKind.gap) {
-      this.#gap(view, { epoch, prev, seq: ring.seq, gapReason: ring.eventMicrosOrReason }, symbolOf(trail));
+      this.#gap(
+        view,
+        { epoch, prev: ring.prevSeq, seq: ring.seq, gapReason: ring.eventMicrosOrReason },
+        symbolOf(trail),
+      );
       return;
     }
     this.#emits.beginEpoch(trail.number, epoch);
-    if (ring.kind === FrameKind.snapshot) this.#wholeEmitted(view, epoch, prev, ring.seq);
-    else this.#emits.emitted(trail.number, prev, ring.seq, this.#micros);
+    if (ring.kind === FrameKind.snapshot) this.#wholeEmitted(view, epoch, ring.prevSeq, ring.seq);
+    else this.#emits.emitted(trail.number, ring.prevSeq, ring.seq, this.#micros);
   }
 
   /** A whole document of the encoder names the position before it, other than one that repairs the chain. */
@@ -150,15 +151,15 @@ export class DeliveryJournal {
   /** All sockets of the view were told of a loss. @param source whose messages are lost */
   lossPublished(view: View, source: number, { from, to, epoch, reason }: PublishedLoss): void {
     if (view.subscribers === 0) return;
-    this.#trails.find(view, source)?.advance(epoch, to, this.#turn.current);
-    const symbol = view.isAllTrades ? this.#options.symbolOf(source) : undefined;
-    this.#record({ k: 'gap', w: this.#options.worker, ...membersOf(view, symbol), epoch, from, to, reason });
+    const trail = this.#trails.ofSource(view, source);
+    trail.advance(epoch, to, this.#turn.current);
+    this.#record({ k: 'gap', w: this.#options.worker, ...membersOf(view, symbolOf(trail)), epoch, from, to, reason });
   }
 
   /** One socket was told of a loss. @see lossPublished */
   lossTold(session: Session, view: View, source: number, { from, to, epoch, reason }: PublishedLoss): void {
     if (session.socket === undefined) return;
-    const symbol = view.isAllTrades ? this.#options.symbolOf(source) : undefined;
+    const symbol = symbolOf(this.#trails.ofSource(view, source));
     this.#record({ k: 'gap', c: this.#id(session), ...membersOf(view, symbol), epoch, from, to, reason });
   }
 
@@ -308,10 +309,10 @@ export class DeliveryJournal {
   }
 
   #gap(view: View, place: Place, symbol: string | undefined, session?: Session): void {
-    const { epoch, gapReason } = place;
+    const { epoch, prev, seq, gapReason } = place;
     const whose = session === undefined ? { w: this.#options.worker } : { c: this.#id(session) };
     const reason = GAP_REASON_NAMES[gapReason - 1] ?? '';
-    this.#record({ k: 'gap', ...whose, ...membersOf(view, symbol), epoch, ...lossOf(place), reason });
+    this.#record({ k: 'gap', ...whose, ...membersOf(view, symbol), epoch, from: prev + 1, to: seq, reason });
   }
 
   /** If uWS drops something of this turn, what the view published in it may be lost. */

@@ -3,7 +3,7 @@
 /** The place of a frame in its topic's chain. */
 export interface Place {
   readonly epoch: string;
-  /** The `seq` that it follows; of a whole document, the one that it names as such. */
+  /** The `seq` that it follows, of a `gap` its `from` less one; of a whole document, the one that it names as such. */
   readonly prev: number;
   /** A whole document, which follows nothing. */
   readonly isWhole?: boolean;
@@ -12,12 +12,6 @@ export interface Place {
   /** The number of a gap's reason (protocol/codes.ts); 0: it is no gap. */
   readonly gapReason: number;
 }
-
-/** What an encoder's `gap` says. It starts where the chain ends; at a new epoch, nobody knows what is lost. */
-export function lossOf({ prev, seq }: Place): { readonly from: number; readonly to: number } {
-  return { from: seq === 0 ? 0 : prev + 1, to: seq };
-}
-
 /** What else the frame of a document says. */
 export interface FrameOfDocument {
   /** Documents that follow in the same frame. */

@@ -33,18 +33,21 @@ export class ViewTrails {
 
   /** The trail to which a frame in the ring belongs. */
   of(view: View, ring: RingReader): EmitTrail {
-    return view.isAllTrades ? this.#ofSymbol(view, ring) : this.ofTopic(view);
+    if (!view.isAllTrades) return this.ofTopic(view);
+    return this.#bySource.get(view)?.get(ring.source) ?? this.#newSymbol(view, ring.source, this.#symbolIn(view, ring));
+  }
+
+  /** The trail of what a source publishes to a view. */
+  ofSource(view: View, source: number): EmitTrail {
+    if (!view.isAllTrades) return this.ofTopic(view);
+    const known = this.#bySource.get(view)?.get(source);
+    return known ?? this.#newSymbol(view, source, this.#symbolOf(source) ?? view.symbol);
   }
 
   /** The trail of a view of one topic. */
   ofTopic(view: View): EmitTrail {
     view.trail ??= new EmitTrail(this.#emits.view(membersOf(view)));
     return view.trail;
-  }
-
-  /** The same, or the one of a symbol; undefined: nothing of it was published. */
-  find(view: View, source: number): EmitTrail | undefined {
-    return view.isAllTrades ? this.#bySource.get(view)?.get(source) : view.trail;
   }
 
   /** All of a view. */
@@ -80,23 +83,18 @@ export class ViewTrails {
     }
   }
 
-  #ofSymbol(view: View, ring: RingReader): SymbolTrail {
-    let trails = this.#bySource.get(view);
-    if (trails === undefined) {
-      trails = new Map();
-      this.#bySource.set(view, trails);
-    }
-    let trail = trails.get(ring.source);
-    if (trail === undefined) {
-      const symbol = this.#symbolOf(ring.source) ?? this.#symbolIn(view, ring);
-      trail = new SymbolTrail(this.#emits.view(membersOf(view, symbol)), symbol);
-      trails.set(ring.source, trail);
-    }
+  #newSymbol(view: View, source: number, symbol: string): SymbolTrail {
+    const trail = new SymbolTrail(this.#emits.view(membersOf(view, symbol)), symbol);
+    const trails = this.#bySource.get(view);
+    if (trails === undefined) this.#bySource.set(view, new Map([[source, trail]]));
+    else trails.set(source, trail);
     return trail;
   }
 
-  /** For a symbol whose first trade comes before the main thread's message about it. */
-  #symbolIn({ isMsgpack }: View, { copy, payloadStart, payloadEnd }: RingReader): string {
+  /** The first trade of a symbol may come before the main thread's message about it. */
+  #symbolIn({ isMsgpack }: View, { source, copy, payloadStart, payloadEnd }: RingReader): string {
+    const known = this.#symbolOf(source);
+    if (known !== undefined) return known;
     const frame = isMsgpack
       ? this.#msgpack.read(copy, payloadStart, payloadEnd)
       : JSON.parse(this.#textDecoder.decode(copy.subarray(payloadStart, payloadEnd)));

@@ -9,6 +9,7 @@ import type { Tier } from '../../protocol/view-options.js';
 import { Cursor } from '../../threads/cursor.js';
 import { servedLane } from '../../threads/lanes.js';
 import type { InterestChange } from '../../threads/thread-messages.js';
+import type { DeliveryJournal } from '../journal/delivery-journal.js';
 import type { SentCell, SentCells } from '../model/sent-cell.js';
 import type { Subscription, View } from '../model/session.js';
 import { ViewOf } from '../model/view.js';
@@ -46,7 +47,7 @@ export class Views {
   readonly #tables: Record<Tier, TierViews> = { institutional: new TierViews(), retail: new TierViews() };
   readonly #counts: Record<Tier, number> = { institutional: 0, retail: 0 };
   readonly #rings: number;
-  readonly #onEnd: (view: View) => void;
+  readonly #journal: DeliveryJournal | undefined;
   #lastNative = 0;
   /** Unused views, and when a check first found them unused. */
   readonly #unused = new Map<View, { sinceMs: number | undefined }>();
@@ -54,17 +55,17 @@ export class Views {
   /**
    * @param rings number of encoders, each of which answers for `trades:*`
    * @param tell queues a change of interest for the hub
-   * @param onEnd called when a view is no longer used
+   * @param journal knows views by number; undefined: nothing is recorded
    */
   constructor(
     rings: number,
     tell: (change: InterestChange) => void,
     sentCell: SentCells,
     limits?: Partial<RequestLimits>,
-    onEnd: (view: View) => void = () => {},
+    journal?: DeliveryJournal,
   ) {
     this.#rings = rings;
-    this.#onEnd = onEnd;
+    this.#journal = journal;
     this.sentCell = sentCell;
     this.requests = new ViewRequests(rings, tell, limits);
   }
@@ -90,6 +91,7 @@ export class Views {
   /** Forgets positions of `trades:*` in sources that no longer exist. */
   forgetSources(sources: readonly number[]): void {
     for (const table of Object.values(this.#tables)) table.forgetTrades(sources);
+    this.#journal?.forgetSources(sources);
   }
 
   get(tier: Tier, source: number, lane: number): View | undefined {
@@ -168,7 +170,7 @@ export class Views {
     this.#counts[view.tier]--;
     this.#tables[view.tier].remove(view);
     this.requests.end(view);
-    this.#onEnd(view);
+    this.#journal?.forget(view);
   }
 
   /**

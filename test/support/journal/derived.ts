@@ -247,7 +247,11 @@ const isSame = (derived: DerivedMessage, handed: HandedMessage): boolean =>
  */
 export function differences({ messages }: Derivation, handed: readonly HandedMessage[], mayLack = 0): string[] {
   const byTopic = new Map<string, HandedMessage[]>();
-  for (const message of handed) byTopic.set(message.topic, [...(byTopic.get(message.topic) ?? []), message]);
+  for (const message of handed) {
+    const others = byTopic.get(message.topic);
+    if (others === undefined) byTopic.set(message.topic, [message]);
+    else others.push(message);
+  }
   const topics = new Set([...messages.keys(), ...byTopic.keys()]);
   return [...topics].flatMap(topic => {
     const wrong = difference(messages.get(topic) ?? [], byTopic.get(topic) ?? [], mayLack);

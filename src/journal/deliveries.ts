@@ -46,6 +46,12 @@ type Run = readonly [prev: number, seq: number, messages?: number];
 
 type Members = Readonly<Record<string, unknown>>;
 
+interface Live {
+  readonly key: string;
+  /** Which subscription of FIX. */
+  readonly id: unknown;
+}
+
 /** A delivery that a record tells. */
 interface Added {
   readonly kind: DeliveryKind;
@@ -58,9 +64,10 @@ interface Added {
 }
 
 const ALL_TRADES = `trades:${ALL_SYMBOLS}`;
-const VIEW_MEMBERS = ['topic', 'class', 'format', 'tier', 'depth', 'stamped', 'full', 'delay', 'symbol'] as const;
-/** Members that tell views apart on one thread; the symbol is that of a message. */
-const KEY_MEMBERS = VIEW_MEMBERS.slice(0, -1);
+/** Members that tell views apart on one thread. */
+const KEY_MEMBERS = ['topic', 'class', 'format', 'tier', 'depth', 'stamped', 'full', 'delay', 'part'] as const;
+/** The symbol is that of a message, the id that of a subscription. */
+const VIEW_MEMBERS = [...KEY_MEMBERS, 'symbol', 'id'] as const;
 
 export class Deliveries {
   readonly #connection: string;
@@ -75,10 +82,10 @@ export class Deliveries {
   #isTooMuch = false;
   #dropped = 0;
   readonly #symbol: string | undefined;
-  /** Views on which the topic is live, by topic: what is published to them reaches the connection. */
-  readonly #live = new Map<unknown, string>();
-  /** Deliveries before a topic was live on its latest view. */
-  readonly #since = new Map<unknown, number>();
+  /** Views on which the topic is live: what is published to them reaches the connection. */
+  readonly #live = new Map<string, Live>();
+  /** Deliveries before a subscription was live on its latest view. */
+  readonly #since = new Map<string, number>();
   /** Documents of a frame, of which more follow. */
   #frame: DeliveredDocument[] = [];
 
@@ -116,7 +123,7 @@ export class Deliveries {
     if (c === this.#connection) this.#own(t, record);
     else if (c === undefined && this.#isOpen && w === this.#thread) {
       if (k === 'dropped') this.#dropped += Number(record.records);
-      else if (this.#concerns(record) && this.#live.get(record.topic) === keyOf(record)) this.#shared(t, record);
+      else if (this.#concerns(record)) this.#published(t, record);
     }
   }
 
@@ -148,14 +155,14 @@ export class Deliveries {
       case 'live':
         this.#thread = record.w;
         this.#isOpen = true;
-        this.#live.set(record.topic, keyOf(record));
-        this.#since.set(record.topic, this.#all.length);
+        this.#live.set(subscriptionOf(record), { key: keyOf(record), id: record.id });
+        this.#since.set(subscriptionOf(record), this.#all.length);
         break;
       case 'paused':
         this.#pause(record);
         break;
       case 'unsubscribed':
-        this.#live.delete(record.topic);
+        this.#live.delete(subscriptionOf(record));
         break;
       case 'gap':
       case 'stale':
@@ -174,6 +181,15 @@ export class Deliveries {
     if (own === undefined) return;
     const prev = typeof record.prev === 'number' ? record.prev : own.seq;
     this.#add({ kind: 'whole', t, record, prev, seq: own.seq, isShared: false, documents });
+  }
+
+  /** A client of FIX may follow a view more than once, and gets a message for each. */
+  #published(t: number, record: Members): void {
+    if (this.#live.size === 0) return;
+    const key = keyOf(record);
+    for (const live of this.#live.values()) {
+      if (live.key === key) this.#shared(t, live.id === undefined ? record : { ...record, id: live.id });
+    }
   }
 
   /** Something was published to the view on which the topic is live. */
@@ -230,15 +246,17 @@ export class Deliveries {
    * The socket certainly took what came up to this position. What was published behind it may or may not have reached the client,
    * and no later pong tells. On a topic of all symbols, each symbol has a position of its own.
    */
-  #pause({ epoch, seq, symbol, topic }: Members): void {
-    if (symbol === undefined) this.#live.delete(topic);
+  #pause(record: Members): void {
+    const { epoch, seq, symbol, topic, id } = record;
+    if (symbol === undefined) this.#live.delete(subscriptionOf(record));
     if (symbol === undefined && topic === ALL_TRADES) return;
     // Without a position, nothing that came since the topic was live is certain.
-    const first = Math.max(this.#settled, epoch === '' ? (this.#since.get(topic) ?? 0) : 0);
+    const first = Math.max(this.#settled, epoch === '' ? (this.#since.get(subscriptionOf(record)) ?? 0) : 0);
     let wasInEpoch = false;
     for (let i = this.#all.length - 1; i >= first; i--) {
       const delivery = this.#all[i] as Delivery;
-      if (delivery.view.topic !== topic || delivery.view.symbol !== symbol) continue;
+      const { view } = delivery;
+      if (view.topic !== topic || view.symbol !== symbol || view.id !== id) continue;
       const isInEpoch = delivery.epoch === epoch;
       const isReached = isInEpoch && delivery.seq <= Number(seq) && delivery.kind !== 'stale';
       if (isReached || (wasInEpoch && !isInEpoch)) return;
@@ -259,6 +277,10 @@ export class Deliveries {
 
 function runsOf({ runs }: Members): readonly Run[] {
   return Array.isArray(runs) ? (runs as Run[]) : [];
+}
+
+function subscriptionOf({ topic, id = '' }: Members): string {
+  return `${String(topic)}\n${String(id)}`;
 }
 
 function keyOf(record: Members): string {

@@ -41,6 +41,10 @@ const view = {
   delay: z.literal('15m').optional(),
   /** On a topic of all symbols: the symbol whose sequences these are. */
   symbol: z.string().optional(),
+  /** FIX: what a client wants of a book: best levels per side, `b` bids, `o` offers, `w` the whole of it at each change. */
+  part: z.string().optional(),
+  /** FIX: the MDReqID of a record about one connection, which may follow a topic more than once. */
+  id: text.optional(),
 };
 
 interface Kind<Shape extends z.ZodRawShape> {
@@ -107,7 +111,11 @@ export const KINDS = {
     epoch,
     seq: seq.nullable(),
   }),
-  unsubscribed: kind('A subscription ends while the connection stays.', { c: connection, topic: z.string() }),
+  unsubscribed: kind('A subscription ends while the connection stays.', {
+    c: connection,
+    topic: z.string(),
+    id: view.id,
+  }),
   snapshot: kind(
     'A whole document is sent to this connection alone. Quotes share frames: `more` documents follow in the same one, and `complete` says ' +
       'that its frame does.',
@@ -139,6 +147,7 @@ export const KINDS = {
       c: connection,
       topic: z.string(),
       symbol: view.symbol,
+      id: view.id,
       epoch,
       seq,
       reason: text,
@@ -183,10 +192,13 @@ export const KINDS = {
     topics: count,
   }),
   fresh: kind('The client has caught up.', { c: connection }),
-  confirmed: kind('The client answered a ping: it has received everything handed to its socket before `at`.', {
-    c: connection,
-    at: micros,
-  }),
+  confirmed: kind(
+    'The client answered, or named a sequence number of FIX: it has received what was handed to its socket before `at`.',
+    {
+      c: connection,
+      at: micros,
+    },
+  ),
   closed: kind(
     'The connection ends; `buffered` bytes had not left the process. The last `emit` before it is the end of each live topic.',
     {

@@ -93,7 +93,9 @@ export class Reconstruction {
     const { delivery } = job;
     const { kind, view } = delivery;
     if (kind === 'gap' || kind === 'stale') this.#found(job, announcement(delivery));
-    else if (view.topic.startsWith('quotes:') && kind === 'whole' && view.format !== 'fix') this.#planQuotes(job);
+    else if (view.part !== undefined) {
+      this.#missing(job, `${view.topic}: FIX client's part ${view.part} of the book, which is cut from the view`);
+    } else if (isQuotesAnswer(delivery)) this.#planQuotes(job);
     else {
       const [stream] = topicParts(view.topic) as [Stream, string];
       const name = view.symbol ?? topicName(view.topic);
@@ -106,7 +108,9 @@ export class Reconstruction {
 
   /** Several quotes share a frame. */
   #planQuotes(job: Job): void {
-    const { documents, isComplete, view } = job.delivery;
+    const { isComplete, view, epoch: ownEpoch, seq: ownSeq } = job.delivery;
+    const own = [{ topic: view.topic, epoch: ownEpoch, seq: ownSeq }];
+    const documents = job.delivery.documents.length > 0 ? job.delivery.documents : own;
     const parts = new Map<DeliveredDocument, Buffer>();
     job.left = documents.length;
     for (const document of documents) {
@@ -183,6 +187,12 @@ export class Reconstruction {
     job.left = 0;
     job.missing = why;
   }
+}
+
+/** The gateway composes it of what encoders answer. What repairs the chain of a view names its own position as the one before. */
+function isQuotesAnswer({ kind, view, prev, seq }: Delivery): boolean {
+  if (!view.topic.startsWith('quotes:') || view.format === 'fix') return false;
+  return kind === 'whole' || (kind === 'published' && prev === seq);
 }
 
 function formOf({ kind }: Delivery, stream: Stream): Wanted['form'] {

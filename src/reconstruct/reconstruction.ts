@@ -92,7 +92,7 @@ export class Reconstruction {
   #plan(job: Job): void {
     const { delivery } = job;
     const { kind, view } = delivery;
-    if (kind === 'gap' || kind === 'stale') this.#found(job, announcement(delivery));
+    if (kind === 'gap' || kind === 'stale') this.#found(job, announcement(delivery, this.#nameOf(view.topic)));
     else if (view.part !== undefined) {
       this.#missing(job, `${view.topic}: FIX client's part ${view.part} of the book, which is cut from the view`);
     } else if (isQuotesAnswer(delivery)) this.#planQuotes(job);
@@ -209,8 +209,8 @@ function laneOfView({ format, depth, stamped, full }: ViewMembers, stream: Strea
 }
 
 /** A `gap` or `stale`, without its times: the journal does not have them. */
-function announcement({ kind, view, epoch, prev, seq, reason }: Delivery): Buffer {
-  const [stream, name] = topicParts(view.topic) as [Stream, string];
+function announcement({ kind, view, epoch, prev, seq, reason }: Delivery, name: string): Buffer {
+  const [stream] = topicParts(view.topic) as [Stream, string];
   const topic = topicOf(stream, view.symbol ?? name);
   const message =
     kind === 'gap'

@@ -283,7 +283,6 @@ async function compareFix(): Promise<void> {
     at = found + 1;
   }
   expect(received.length).toBeGreaterThan(100);
-  expect(lines.filter(({ mark }) => mark === 'confirmed').length).toBeGreaterThan(10);
 }
 
 const fixId = (): string => String(folder.records().find(({ transport }) => transport === 'fix')?.c);

@@ -47,6 +47,9 @@ const view = {
   id: text.optional(),
 };
 
+/** Members that name a view. */
+export const VIEW_NAMES: ReadonlySet<string> = new Set(Object.keys(view));
+
 interface Kind<Shape extends z.ZodRawShape> {
   readonly means: string;
   readonly schema: z.ZodObject<Shape, z.core.$strict>;

@@ -82,20 +82,6 @@ async function assertScripts(step: fc.Arbitrary<Step>, made: fc.Arbitrary<ModelS
       for (const s of script) await run(model, s);
       await model.settle();
       const { wrong, sure, doubtful } = compare();
-      if (process.env.PDBG) {
-        const [c, topic = ''] = process.env.PDBG.split(' ');
-        const w = watching.watched.find(({ client }) => `c${client.socket.session.id}` === c);
-        for (const r of journal.records)
-          if ((r.c === undefined || r.c === c) && (r.topic === topic || r.topic === 'trades:*' || r.k === 'closed'))
-            console.log(JSON.stringify(r));
-        console.log(
-          'HANDED',
-          w?.handed
-            .filter(m => m.topic === topic)
-            .map(m => JSON.stringify(m))
-            .join('\n'),
-        );
-      }
       journal.close();
       await model.gateway.hub.close();
       expect(wrong).toEqual([]);
@@ -105,12 +91,7 @@ async function assertScripts(step: fc.Arbitrary<Step>, made: fc.Arbitrary<ModelS
   );
   const shrinking = SHRINK_MS > 0 ? { interruptAfterTimeLimit: SHRINK_MS } : { endOnFailure: true };
   const seed = SEED === 'random' ? {} : { seed: Number(SEED) };
-  await fc.assert(property, {
-    numRuns: RUNS,
-    ...seed,
-    ...shrinking,
-    ...(process.env.PPATH ? { path: process.env.PPATH } : {}),
-  });
+  await fc.assert(property, { numRuns: RUNS, ...seed, ...shrinking });
   return sums;
 }
 
@@ -130,7 +111,6 @@ test.each([
   'R70 the journal tells exactly what each socket was handed while %s',
   async (_what, step, setup) => {
     const { sure, doubtful } = await assertScripts(step as fc.Arbitrary<Step>, setup);
-    console.log(sure, doubtful);
     expect(sure).toBeGreaterThan(RUNS * 10);
     // Doubt is for what uWS dropped, and is rare.
     expect(doubtful).toBeLessThan(sure / 10);

@@ -23,7 +23,7 @@ import { membersOf } from './view-members.js';
 import { symbolOf, ViewTrails } from './view-trails.js';
 
 /** The thread's way to the journal. */
-export type Outlet = Pick<JournalOutlet, 'record' | 'emits'>;
+type Outlet = Pick<JournalOutlet, 'record' | 'emits'>;
 
 /**
  * Why a view no longer reaches a socket.
@@ -45,7 +45,7 @@ const RUNS_MAX = 256;
 /** A clock that is so far behind what it said was set. */
 const SET_BACK_MICROS = 1_000_000;
 
-export interface DeliveryJournalOptions {
+interface DeliveryJournalOptions {
   readonly outlet: Outlet;
   /** Number of this thread. */
   readonly worker: number;
@@ -100,6 +100,11 @@ export class DeliveryJournal {
     this.#emits = options.outlet.emits;
     this.#turn = options.turn;
     this.#trails = new ViewTrails(options.outlet.emits, options.symbolOf);
+  }
+
+  /** The time of day of what is published now, µs. */
+  get micros(): number {
+    return this.#micros;
   }
 
   /** A pass over the frames begins. @param micros the time of day */

@@ -23,7 +23,7 @@ export interface DerivedRecord {
 }
 
 /** A message that the journal says was handed to the connection's socket. */
-export interface DerivedMessage {
+interface DerivedMessage {
   /** `stream:symbol`, also where `trades:*` delivered it. */
   readonly topic: string;
   readonly what: 'message' | 'whole' | 'gap' | 'stale';

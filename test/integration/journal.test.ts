@@ -105,6 +105,8 @@ it(
     expect(records.find(({ k }) => k === 'ended')).toMatchObject({ w: 0 });
     expect(revoke).toMatchObject({
       what: 'revoke',
+      by: 'admin',
+      author: expect.stringMatching(/^u_/),
       result: 'done',
       detail: 'left',
       user: expect.stringMatching(/^u_/),

@@ -3,6 +3,7 @@
  * the order in which they were handed to its socket. It expects the records of one chain in the order of its files, in which
  * the records of a thread, published messages included, have the order in which things happened.
  */
+import { topicParts } from '../protocol/topic-parts.js';
 import { ALL_SYMBOLS } from '../protocol/topics.js';
 import type { ViewMembers } from './kinds.js';
 import type { ReadRecord } from './read.js';
@@ -36,12 +37,20 @@ export interface Delivery {
   readonly isShared: boolean;
   /** The client has certainly received it. */
   isConfirmed: boolean;
+  /** The socket may have dropped it. */
+  mayBeLost: boolean;
 }
 
 /** A run of messages in a record. */
 type Run = readonly [prev: number, seq: number, messages?: number];
 
 type Members = Readonly<Record<string, unknown>>;
+
+interface Live {
+  readonly key: string;
+  /** Which subscription of FIX. */
+  readonly id: unknown;
+}
 
 /** A delivery that a record tells. */
 interface Added {
@@ -54,14 +63,11 @@ interface Added {
   readonly documents?: readonly DeliveredDocument[];
 }
 
-/** The end of a topic of all symbols. */
-const ALL = `:${ALL_SYMBOLS}`;
-const VIEW_MEMBERS = ['topic', 'class', 'format', 'tier', 'depth', 'stamped', 'full', 'delay', 'symbol'] as const;
-/** Members that tell views apart on one thread; the symbol is that of a message. */
-const KEY_MEMBERS = VIEW_MEMBERS.slice(0, -1);
-
-/** Too many messages for one reconstruction. */
-export class TooManyDeliveries extends Error {}
+const ALL_TRADES = `trades:${ALL_SYMBOLS}`;
+/** Members that tell views apart on one thread. */
+const KEY_MEMBERS = ['topic', 'class', 'format', 'tier', 'depth', 'stamped', 'full', 'delay', 'part'] as const;
+/** The symbol is that of a message, the id that of a subscription. */
+const VIEW_MEMBERS = [...KEY_MEMBERS, 'symbol', 'id'] as const;
 
 export class Deliveries {
   readonly #connection: string;
@@ -70,21 +76,26 @@ export class Deliveries {
   readonly #all: Delivery[] = [];
   /** Deliveries before this one are confirmed, or never will be. */
   #settled = 0;
-  readonly #uncertain = new Set<Delivery>();
   #thread: unknown;
   #isOpen = false;
   #isFound = false;
+  #isTooMuch = false;
   #dropped = 0;
-  /** Key of the view on which the topic is live: what is published to it reaches the connection. */
-  #live: string | undefined;
+  readonly #symbol: string | undefined;
+  /** Views on which the topic is live: what is published to them reaches the connection. */
+  readonly #live = new Map<string, Live>();
+  /** Deliveries before a subscription was live on its latest view. */
+  readonly #since = new Map<string, number>();
   /** Documents of a frame, of which more follow. */
   #frame: DeliveredDocument[] = [];
 
-  /** @param topic as the journal names it */
+  /** @param topic as the journal names it. Trades of a symbol may come by way of those of all symbols. */
   constructor(connection: string, topic: string, max: number) {
     this.#connection = connection;
     this.#topic = topic;
     this.#max = max;
+    const [stream, name] = topicParts(topic);
+    this.#symbol = stream === 'trades' && name !== ALL_SYMBOLS ? name : undefined;
   }
 
   /** In the order in which they were sent. */
@@ -97,33 +108,43 @@ export class Deliveries {
     return this.#isFound;
   }
 
+  /** There are more, which are left out. */
+  get isTooMuch(): boolean {
+    return this.#isTooMuch;
+  }
+
   /** Records of its thread that the journal could not take while the connection was open. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** @throws {TooManyDeliveries} */
   take({ t, record }: ReadRecord): void {
     const { c, w, k } = record;
     if (c === this.#connection) this.#own(t, record);
     else if (c === undefined && this.#isOpen && w === this.#thread) {
       if (k === 'dropped') this.#dropped += Number(record.records);
-      else if (record.topic === this.#topic && this.#live === keyOf(record)) this.#shared(t, record);
+      else if (this.#concerns(record)) this.#published(t, record);
     }
+  }
+
+  #concerns({ topic, symbol }: Members): boolean {
+    if (topic === this.#topic) return true;
+    // Records of all symbols concern each of them.
+    return topic === ALL_TRADES && this.#symbol !== undefined && (symbol === undefined || symbol === this.#symbol);
   }
 
   #own(t: number, record: Members): void {
     this.#isFound = true;
-    const { k, topic } = record;
+    const { k } = record;
     if (k === 'connected') {
       this.#thread = record.w;
       this.#isOpen = true;
     } else if (k === 'confirmed') this.#confirm(Number(record.at));
     else if (k === 'closed') {
-      this.#live = undefined;
+      this.#live.clear();
       this.#isOpen = false;
     } else if (k === 'snapshot') this.#snapshot(t, record);
-    else if (topic === this.#topic) this.#ofTopic(t, record);
+    else if (this.#concerns(record)) this.#ofTopic(t, record);
   }
 
   #ofTopic(t: number, record: Members): void {
@@ -132,13 +153,16 @@ export class Deliveries {
         for (const run of runsOf(record)) this.#run(t, record, run, false);
         break;
       case 'live':
-        this.#live = keyOf(record);
+        this.#thread = record.w;
+        this.#isOpen = true;
+        this.#live.set(subscriptionOf(record), { key: keyOf(record), id: record.id });
+        this.#since.set(subscriptionOf(record), this.#all.length);
         break;
       case 'paused':
         this.#pause(record);
         break;
       case 'unsubscribed':
-        this.#live = undefined;
+        this.#live.delete(subscriptionOf(record));
         break;
       case 'gap':
       case 'stale':
@@ -157,6 +181,15 @@ export class Deliveries {
     if (own === undefined) return;
     const prev = typeof record.prev === 'number' ? record.prev : own.seq;
     this.#add({ kind: 'whole', t, record, prev, seq: own.seq, isShared: false, documents });
+  }
+
+  /** A client of FIX may follow a view more than once, and gets a message for each. */
+  #published(t: number, record: Members): void {
+    if (this.#live.size === 0) return;
+    const key = keyOf(record);
+    for (const live of this.#live.values()) {
+      if (live.key === key) this.#shared(t, live.id === undefined ? record : { ...record, id: live.id });
+    }
   }
 
   /** Something was published to the view on which the topic is live. */
@@ -190,25 +223,45 @@ export class Deliveries {
   }
 
   #add({ record, documents = [], ...added }: Added): void {
-    if (this.#all.length >= this.#max) throw new TooManyDeliveries();
+    if (this.#all.length === this.#max) {
+      this.#isTooMuch = true;
+      return;
+    }
     const epoch = String(record.epoch);
     const reason = typeof record.reason === 'string' ? record.reason : '';
     const isComplete = record.complete === true;
-    this.#all.push({ ...added, view: viewOf(record), epoch, reason, documents, isComplete, isConfirmed: false });
+    this.#all.push({
+      ...added,
+      view: viewOf(record),
+      epoch,
+      reason,
+      documents,
+      isComplete,
+      isConfirmed: false,
+      mayBeLost: false,
+    });
   }
 
   /**
    * The socket certainly took what came up to this position. What was published behind it may or may not have reached the client,
    * and no later pong tells. On a topic of all symbols, each symbol has a position of its own.
    */
-  #pause({ epoch, seq, symbol, topic }: Members): void {
-    this.#live = undefined;
-    if (symbol === undefined && String(topic).endsWith(ALL)) return;
-    for (let i = this.#all.length - 1; i >= this.#settled; i--) {
+  #pause(record: Members): void {
+    const { epoch, seq, symbol, topic, id } = record;
+    if (symbol === undefined) this.#live.delete(subscriptionOf(record));
+    if (symbol === undefined && topic === ALL_TRADES) return;
+    // Without a position, nothing that came since the topic was live is certain.
+    const first = Math.max(this.#settled, epoch === '' ? (this.#since.get(subscriptionOf(record)) ?? 0) : 0);
+    let wasInEpoch = false;
+    for (let i = this.#all.length - 1; i >= first; i--) {
       const delivery = this.#all[i] as Delivery;
-      if (!delivery.isShared || delivery.view.symbol !== symbol) continue;
-      if (delivery.epoch === epoch && delivery.seq <= Number(seq)) return;
-      this.#uncertain.add(delivery);
+      const { view } = delivery;
+      if (view.topic !== topic || view.symbol !== symbol || view.id !== id) continue;
+      const isInEpoch = delivery.epoch === epoch;
+      const isReached = isInEpoch && delivery.seq <= Number(seq) && delivery.kind !== 'stale';
+      if (isReached || (wasInEpoch && !isInEpoch)) return;
+      wasInEpoch = isInEpoch;
+      delivery.mayBeLost ||= delivery.isShared;
     }
   }
 
@@ -217,13 +270,17 @@ export class Deliveries {
     for (; this.#settled < this.#all.length; this.#settled++) {
       const delivery = this.#all[this.#settled] as Delivery;
       if (delivery.t > at) return;
-      if (!this.#uncertain.delete(delivery)) delivery.isConfirmed = true;
+      delivery.isConfirmed = !delivery.mayBeLost;
     }
   }
 }
 
 function runsOf({ runs }: Members): readonly Run[] {
   return Array.isArray(runs) ? (runs as Run[]) : [];
+}
+
+function subscriptionOf({ topic, id = '' }: Members): string {
+  return `${String(topic)}\n${String(id)}`;
 }
 
 function keyOf(record: Members): string {

@@ -119,7 +119,20 @@ export const KINDS = {
     topic: z.string(),
     id: view.id,
   }),
-  snapshot: kind('A whole document is sent to this connection alone.', { c: connection, ...view, epoch, seq }),
+  snapshot: kind(
+    'A whole document is sent to this connection alone. Quotes share frames: `more` documents follow in the same one, and `complete` says ' +
+      'that its frame does.',
+    {
+      c: connection,
+      ...view,
+      epoch,
+      seq,
+      /** The position that the document names as the one before it; absent: its own. */
+      prev: seq.optional(),
+      more: count.optional(),
+      complete: z.literal(true).optional(),
+    },
+  ),
   live: kind(
     'From the first `emit` of this view by the same thread behind this position, each one reaches this connection.',
     {

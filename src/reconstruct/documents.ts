@@ -11,6 +11,8 @@ import { createDoorbells, createRing, RingWriter } from '../threads/ring.js';
 const NO_SOURCE = 0;
 /** Nothing is written to it: these sources have no subscribers. */
 const SMALLEST_RING_BYTES = 65_536;
+/** Detail of the topic `orderbook`. */
+const BEST_LEVEL = 0;
 const nothingIsDue = (): void => {};
 
 /** The document of a state topic. `Picture` is an immutable view of it at one detail. */
@@ -25,6 +27,8 @@ export interface Documents<Picture = unknown> {
   miss(): void;
   /** Undefined: there is no document. */
   picture(detail: number): Picture | undefined;
+  /** The publisher did not say when the document was made, and frames of this detail say it. */
+  lacksTime(detail: number): boolean;
   /** The change from an earlier picture to the document; undefined: nothing changed. */
   change(detail: number, from: Picture, prev: number): Encodable | undefined;
   /** A whole frame. */
@@ -61,6 +65,10 @@ export class QuoteDocuments extends QuotesSource implements Documents<QuotePictu
 
   picture() {
     return this.view();
+  }
+
+  lacksTime(): boolean {
+    return false;
   }
 
   change(detail: number, from: QuotePicture, prev: number): Encodable | undefined {
@@ -102,6 +110,10 @@ export class BookDocuments extends BooksSource implements Documents<BookPicture>
 
   picture(detail: number) {
     return this.view(detail);
+  }
+
+  lacksTime(detail: number): boolean {
+    return detail === BEST_LEVEL && this.view(detail)?.timestamp === '' && this.origin.tsEventMicros === 0;
   }
 
   change(detail: number, from: BookPicture, prev: number): Encodable | undefined {

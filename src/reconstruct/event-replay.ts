@@ -96,6 +96,7 @@ export class EventReplay extends SubjectReplay {
     const shown = placed(this.#kind.view({ ...message }, detail), origin, prev, seq);
     wanted.found(
       this.#frames.of(lane, (encoder, masks) => encoder.emit(FrameKind.event, REALTIME, detail, masks, origin, shown)),
+      false,
     );
   }
 
@@ -119,6 +120,7 @@ export class EventReplay extends SubjectReplay {
       this.#frames.of(lane, (encoder, masks) =>
         encoder.emitBatch(FrameKind.event, detailOfLane(lane), masks, origin, batch),
       ),
+      false,
     );
   }
 }

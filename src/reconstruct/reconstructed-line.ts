@@ -2,12 +2,13 @@
 import { FIX_HEADER_BYTES } from '../threads/fix-entries.js';
 import type { Reconstructed } from './reconstruction.js';
 
-/** `{"t":…,"mark":"sent"|"confirmed","frame":…}`, or `missing` instead of `frame`. */
-export function reconstructedLine({ delivery, frame, missing }: Reconstructed): string {
+/** `{"t":…,"mark":"sent"|"confirmed","frame":…}`, or `missing` instead of `frame`; `unknown` names what the frame cannot have. */
+export function reconstructedLine({ delivery, frame, missing, lacksTime }: Reconstructed): string {
   const { t, isConfirmed } = delivery;
   const head = `{"t":${t},"mark":"${isConfirmed ? 'confirmed' : 'sent'}"`;
   if (frame === undefined) return `${head},"missing":${JSON.stringify(missing ?? '')}}`;
-  return `${head},"frame":${textOf(frame, delivery)}}`;
+  const unknown = lacksTime ? ',"unknown":["timestamp"]' : '';
+  return `${head}${unknown},"frame":${textOf(frame, delivery)}}`;
 }
 
 /** JSON as it was sent; MessagePack in base64; the fields of FIX entries, each with its SOH. */

@@ -25,12 +25,15 @@ export interface Reconstructed {
   readonly delivery: Delivery;
   readonly frame: Buffer | undefined;
   readonly missing: string | undefined;
+  /** Its `timestamp` is unknown: see `Wanted.found`. */
+  readonly lacksTime: boolean;
 }
 
 interface Job {
   readonly delivery: Delivery;
   frame: Buffer | undefined;
   missing: string | undefined;
+  lacksTime: boolean;
   /** Parts that have not come. */
   left: number;
 }
@@ -54,7 +57,13 @@ export class Reconstruction {
   constructor({ deliveries, feed, nameOf }: ReconstructionOptions) {
     this.#feed = feed;
     this.#nameOf = nameOf;
-    this.#jobs = deliveries.map(delivery => ({ delivery, frame: undefined, missing: undefined, left: 1 }));
+    this.#jobs = deliveries.map(delivery => ({
+      delivery,
+      frame: undefined,
+      missing: undefined,
+      lacksTime: false,
+      left: 1,
+    }));
     for (const job of this.#jobs) if (job !== undefined) this.#plan(job);
   }
 
@@ -83,21 +92,25 @@ export class Reconstruction {
   #plan(job: Job): void {
     const { delivery } = job;
     const { kind, view } = delivery;
-    if (kind === 'gap' || kind === 'stale') this.#found(job, announcement(delivery));
-    else if (view.topic.startsWith('quotes:') && kind === 'whole' && view.format !== 'fix') this.#planQuotes(job);
+    if (kind === 'gap' || kind === 'stale') this.#found(job, announcement(delivery, this.#nameOf(view.topic)));
+    else if (view.part !== undefined) {
+      this.#missing(job, `${view.topic}: FIX client's part ${view.part} of the book, which is cut from the view`);
+    } else if (isQuotesAnswer(delivery)) this.#planQuotes(job);
     else {
       const [stream] = topicParts(view.topic) as [Stream, string];
       const name = view.symbol ?? topicName(view.topic);
       const { prev, seq, epoch } = delivery;
-      this.#want(job, { stream, name, view, form: formOf(delivery, stream), epoch, prev, seq }, frame =>
-        this.#found(job, frame),
+      this.#want(job, { stream, name, view, form: formOf(delivery, stream), epoch, prev, seq }, (frame, lacksTime) =>
+        this.#found(job, frame, lacksTime),
       );
     }
   }
 
   /** Several quotes share a frame. */
   #planQuotes(job: Job): void {
-    const { documents, isComplete, view } = job.delivery;
+    const { isComplete, view, epoch: ownEpoch, seq: ownSeq } = job.delivery;
+    const own = [{ topic: view.topic, epoch: ownEpoch, seq: ownSeq }];
+    const documents = job.delivery.documents.length > 0 ? job.delivery.documents : own;
     const parts = new Map<DeliveredDocument, Buffer>();
     job.left = documents.length;
     for (const document of documents) {
@@ -128,7 +141,7 @@ export class Reconstruction {
       readonly name: string;
       readonly view: ViewMembers;
     },
-    found: (frame: Buffer) => void,
+    found: Wanted['found'],
   ): void {
     const numbering = this.#feed.numberingOf(wanted.epoch);
     const subject = subjectOf(sourceKindOf(stream), this.#nameOf(topicOf(stream, name)));
@@ -161,9 +174,10 @@ export class Reconstruction {
     return new EventReplay(subject, this.#feed, EVENT_KINDS[kind], name, this.#frames);
   }
 
-  #found(job: Job, frame: Buffer): void {
+  #found(job: Job, frame: Buffer, lacksTime = false): void {
     if (job.left === 0) return;
     job.left = 0;
+    job.lacksTime = lacksTime;
     job.frame = frame;
     this.#aheadBytes += frame.length;
   }
@@ -173,6 +187,12 @@ export class Reconstruction {
     job.left = 0;
     job.missing = why;
   }
+}
+
+/** The gateway composes it of what encoders answer. What repairs the chain of a view names its own position as the one before. */
+function isQuotesAnswer({ kind, view, prev, seq }: Delivery): boolean {
+  if (!view.topic.startsWith('quotes:') || view.format === 'fix') return false;
+  return kind === 'whole' || (kind === 'published' && prev === seq);
 }
 
 function formOf({ kind }: Delivery, stream: Stream): Wanted['form'] {
@@ -189,8 +209,8 @@ function laneOfView({ format, depth, stamped, full }: ViewMembers, stream: Strea
 }
 
 /** A `gap` or `stale`, without its times: the journal does not have them. */
-function announcement({ kind, view, epoch, prev, seq, reason }: Delivery): Buffer {
-  const [stream, name] = topicParts(view.topic) as [Stream, string];
+function announcement({ kind, view, epoch, prev, seq, reason }: Delivery, name: string): Buffer {
+  const [stream] = topicParts(view.topic) as [Stream, string];
   const topic = topicOf(stream, view.symbol ?? name);
   const message =
     kind === 'gap'

@@ -2,6 +2,7 @@
 import type { PlainObject } from '../encoder/decode.js';
 import type { Encodable } from '../encoder/frame-encoder.js';
 import { REALTIME } from '../protocol/view-options.js';
+import { timeOfDayAt } from '../protocol/wall-clock.js';
 import type { RejectReason } from '../threads/batch.js';
 import { detailOfLane } from '../threads/lanes.js';
 import { FrameKind } from '../threads/ring.js';
@@ -50,7 +51,7 @@ export class StateReplay extends SubjectReplay {
 
   protected override apply(value: PlainObject | RejectReason, message: PastMessage, ending: readonly Wanted[]): void {
     const { numbering, seq, tsEventMicros, payload } = message;
-    const at = { seq, tsEventMicros, hubMicros: 0, bytes: payload.length };
+    const at = { seq, tsEventMicros, hubMicros: -timeOfDayAt(0), bytes: payload.length };
     const outcome = this.#documents.take(value, at);
     if (outcome !== 'applied') {
       const why = outcome === 'no_base' ? this.#heldBecause() : `message ${seq} is refused (${outcome})`;
@@ -98,6 +99,7 @@ export class StateReplay extends SubjectReplay {
       this.#frames.of(lane, (encoder, masks) =>
         encoder.emitEncodable(FrameKind.delta, REALTIME, detail, masks, documents.position, encodable, isFrame),
       ),
+      documents.lacksTime(detail),
     );
   }
 

@@ -12,8 +12,11 @@ export interface Wanted {
   readonly seq: number;
   /** A lane of any class (threads/lanes.ts): frames do not name theirs. */
   readonly lane: number;
-  /** @param payload with `ts_sent` as the placeholder */
-  found(payload: Buffer): void;
+  /**
+   * @param payload with `ts_sent` as the placeholder
+   * @param lacksTime its publisher gave no time: the gateway's own stood in its place, and now 1970-01-01
+   */
+  found(payload: Buffer, lacksTime: boolean): void;
   missing(why: string): void;
 }
 

@@ -59,8 +59,8 @@ export function subjectIndexes(folder: string): ReadonlyMap<string, string> | un
 }
 
 function openKeys(keys: string, masterKeyFile: string): SubjectKeys {
+  const clock = new WallClock();
   try {
-    const clock = new WallClock();
     return new SubjectKeys({
       folder: keys,
       masters: () => parseMasterKeys(readFileSync(masterKeyFile, 'utf8')),

@@ -108,6 +108,7 @@ async function deliveriesOf(
     const found = new Deliveries(connection, topic, DELIVERIES_MAX);
     for await (const record of recordsOf(chain.folder)) found.take(record);
     if (!found.isFound) continue;
+    if (found.isTooMuch) throw new CommandFailure(`more than ${DELIVERIES_MAX} messages were sent on ${topic}`);
     if (found.dropped > 0) {
       note(
         `warning: ${found.dropped} records of its thread were lost while it was connected: messages may be missing below`,

@@ -220,6 +220,7 @@ class Run {
       isShared: !isPart,
       isComplete: false,
       isConfirmed: false,
+      mayBeLost: false,
     });
     const isShared = isPart && source === QUOTES && view.format !== 'fix';
     this.expected.push(

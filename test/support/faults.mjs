@@ -1,5 +1,5 @@
 // Preloaded into a gateway (`NODE_OPTIONS=--import <this>`): its threads fail as the file FAULT_FILE says, `<thread> <fault>`.
-//   thread: `worker` (the first gateway worker) or `encoder`
+//   thread: `worker` (the first gateway worker), `encoder` or `journal`
 //   fault:  `throw`, `exit`, `hang` (an endless loop), once; `loop`: throws as long as the file is there;
 //           `stuck`: in native code, until something opens the named pipe `<FAULT_FILE>.pipe` to write
 // A gateway worker fails at a client's text message that has the member `"fault"`: `hang`, `catch` (an endless loop that catches
@@ -71,11 +71,15 @@ function spoilMessages() {
 }
 
 const isGatewayWorker = typeof workerData?.worker === 'number';
-if (!isMainThread && !isGatewayWorker) spoilEncoder();
+const isJournal = typeof workerData?.origin === 'string';
+if (!isMainThread && !isGatewayWorker && !isJournal) spoilEncoder();
 if (isGatewayWorker) spoilMessages();
-if (isGatewayWorker && workerData.worker === 0) {
+if (isJournal) failWhenTold('journal');
+if (isGatewayWorker && workerData.worker === 0) failWhenTold('worker');
+
+function failWhenTold(thread) {
   setInterval(() => {
-    const fault = poll('worker');
+    const fault = poll(thread);
     if (fault !== undefined) fail(fault);
   }, POLL_MS).unref();
 }

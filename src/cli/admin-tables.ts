@@ -136,6 +136,8 @@ export function threadsLines(answer: Silent & { readonly threads: readonly Cells
 
 export const feedLines = (feed: object): string[] => pairLines(flat(feed));
 
+export const journalLines = (journal: object): string[] => pairLines(flat(journal));
+
 /** Those that are set come first. */
 export function configLines({ settings }: { readonly settings: readonly Cells[] }): string[] {
   const rows = [...settings].sort((a, b) => Number(a.origin !== 'set') - Number(b.origin !== 'set'));

@@ -79,7 +79,7 @@ export class Journal {
   }
 
   take(from: BatchLines, batch: JournalBatch): void {
-    this.#queue.push({ from, batch, lines: undefined, next: 0, sinceMicros: 0 });
+    this.#queue.push({ from, batch, lines: undefined, next: 0, sinceMicros: this.#options.nowMicros() });
     if (this.#failure === undefined) this.#trying(() => this.#write());
   }
 
@@ -110,7 +110,12 @@ export class Journal {
     const { writer, post, cells } = this.#options;
     const wasFailing = this.#failure !== undefined;
     const isWritten = this.#trying(() => {
-      if (wasFailing) this.#restore();
+      if (wasFailing) {
+        this.#restore();
+        // All of it: a disk with room for a part still refuses.
+        this.#write();
+        writer.flush();
+      }
       this.#keys.sync();
       writer.sync();
       this.#settle();
@@ -119,7 +124,6 @@ export class Journal {
       this.#failure = undefined;
       cells.setFailing(false);
       post({ type: 'recovered' });
-      this.#trying(() => this.#write());
     }
     post({ type: 'stats', stats: this.#stats() });
     this.#lagMicros = 0;
@@ -162,6 +166,8 @@ export class Journal {
   /** Writes what the disk refused. Who removed the folder destroyed the keys in it: the pseudonyms that follow are others. */
   #restore(): void {
     const { writer, keysFolder, openKeys } = this.#options;
+    // First whether its file is still there: nothing more may be written to one that was removed.
+    writer.sync();
     writer.flush();
     if (existsSync(keysFolder)) return;
     this.#keys.close();
@@ -246,7 +252,7 @@ export class Journal {
   #stats(): JournalStats {
     const { writer, nowMicros } = this.#options;
     const oldest = this.#inBlocks[0]?.waiting ?? this.#queue[0];
-    const waitsMicros = oldest === undefined || oldest.sinceMicros === 0 ? 0 : nowMicros() - oldest.sinceMicros;
+    const waitsMicros = oldest === undefined ? 0 : nowMicros() - oldest.sinceMicros;
     return {
       ...writer.counters,
       ...this.#kept,

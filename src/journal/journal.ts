@@ -1,4 +1,5 @@
 /** The journal as its thread runs it: batches of producers become blocks, and signed checkpoints say what was written. */
+import { AssertionError } from 'node:assert';
 import type { KeyObject } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import type { JournalCells } from '../threads/journal-cells.js';
@@ -19,6 +20,8 @@ import type { JournalWriter } from './writer.js';
 const MICROS_PER_SECOND = 1_000_000;
 /** Stands for a pseudonym that cannot be stored. */
 const UNKNOWN = 'unknown';
+/** Errors that no disk causes. */
+const DEFECTS = [AssertionError, TypeError, SyntaxError, ReferenceError] as const;
 
 interface JournalOptions {
   readonly folder: string;
@@ -213,12 +216,13 @@ export class Journal {
     if (done > 0) this.#inBlocks.splice(0, done);
   }
 
-  /** @returns whether the disk took it */
+  /** @returns whether the disk took it. @throws what is no fault of the disk: the thread ends, and another one continues */
   #trying(act: () => void): boolean {
     try {
       act();
       return true;
     } catch (cause) {
+      if (DEFECTS.some(Defect => cause instanceof Defect)) throw cause;
       this.#fail(cause);
       return false;
     }

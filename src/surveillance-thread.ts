@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { connectNats, rightOf, watchConnection } from './feed/nats-connection.js';
 import { BucketEntries } from './fix/store/bucket-entries.js';
+import { BoundedMap } from './protocol/bounded-map.js';
 import { monotonicMicros, WallClock } from './protocol/wall-clock.js';
 import { Lease } from './surveillance/lease.js';
 import { NatsMarket } from './surveillance/nats-market.js';
@@ -13,18 +14,22 @@ import type { FromWatch, ToWatch, WatchState } from './threads/surveillance-mess
 /** How often main hears how it goes; changes are told at once. */
 const REPORT_MS = 1_000;
 const HOLDER_BYTES = 8;
+/** Alerts that come back to whoever published them; names of gateways need not differ. */
+const OWN_ALERTS_MAX = 1_000;
 
 const port = parentPort;
 if (port === null) throw new Error('surveillance-thread is a worker thread, not a program');
 const { node, nats, leaseBucket, thresholds, channel } = workerData as WatchStart;
 const post = (message: FromWatch) => port.postMessage(message);
 const clock = new WallClock();
+const own = new BoundedMap<string, true>(OWN_ALERTS_MAX);
 
 const watch = new Watch({
   thresholds,
   node,
   nowMicros: () => clock.nowMicros(),
   onAlert: alert => {
+    own.set(alert.id, true);
     market?.publish(alert);
     post({ type: 'alert', alert, isOwn: true });
   },
@@ -43,7 +48,7 @@ const market =
         channel,
         onMessage: message => watch.take(message),
         onAlert: alert => {
-          if (alert.node === node) return;
+          if (own.has(alert.id)) return;
           watch.foreign(alert);
           post({ type: 'alert', alert, isOwn: false });
         },

@@ -307,9 +307,8 @@ export class Gateway {
       { name: 'workers', maxMs: 2_000, end: () => workers },
       { name: 'feed', maxMs: 1_000, end: () => Promise.all([feed.stop(), this.#revocations.close()]) },
       { name: 'hub', maxMs: 700, end: () => Promise.all([this.#hub.close(), this.#fix.close()]) },
-      { name: 'admin', maxMs: 300, end: () => this.#admin.server.close() },
-      { name: 'surveillance', maxMs: 400, end: () => surveillance.close() },
-      { name: 'journal', maxMs: 1_000, end: () => journal.close() },
+      { name: 'admin', maxMs: 300, end: () => Promise.all([this.#admin.server.close(), surveillance.close()]) },
+      { name: 'journal', maxMs: 900, end: () => journal.close() },
       { name: 'tracing', maxMs: 300, end: async () => tracing?.close() },
     ]);
     // A process whose threads hold sockets cannot exit cleanly.

@@ -166,14 +166,8 @@ export class JournalSide {
       failure: this.#failure,
       dropped: this.#shared.dropped,
       restarts: this.#restarts,
-      checkpoint: { ageSeconds: this.#checkpointAge, ...this.#sink.checkpoints },
+      checkpoint: { ageSeconds: (performance.now() - this.#sink.keptAtMs) / 1000, ...this.#sink.checkpoints },
     };
-  }
-
-  /** Time since the last checkpoint left; undefined before the first. */
-  get #checkpointAge(): number | undefined {
-    const { keptAtMs } = this.#sink;
-    return keptAtMs === undefined ? undefined : (performance.now() - keptAtMs) / 1000;
   }
 
   /** Call it once no producer is left. Writes everything, and gives the folder back. */
@@ -295,8 +289,10 @@ export class JournalSide {
     this.#restarts++;
     this.#parts.log.error({ reason }, 'journal thread died and is replaced');
     if (wasReady) this.#reconnect();
-    // If it cannot start, this is called again.
-    setTimeout(() => void this.#start().catch(() => undefined), this.#pace.died()).unref();
+    setTimeout(() => {
+      // If it cannot start, this is called again.
+      if (!this.#isClosing) void this.#start().catch(() => undefined);
+    }, this.#pace.died()).unref();
   }
 
   /** Each producer counts what it had posted as dropped, and posts to the next thread from here on. */

@@ -30,7 +30,7 @@ const RESTART_MS_MIN = 1_000;
 const RESTART_MS_MAX = 60_000;
 /** The thread reports each second: one that is silent for this long hangs. */
 const SILENT_MS_MAX = 15_000;
-const CLOSE_MS_MAX = 300;
+const CLOSE_MS_MAX = 250;
 const SAMPLE_LOG_MS = 10_000;
 
 type Handed = Extract<ToWatch, { type: 'messages' }>['messages'][number];

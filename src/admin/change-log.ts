@@ -15,12 +15,13 @@ type OrderTarget = Pick<AdminRecord, 'user' | 'c' | 'topic'>;
 /** @returns writes the line and the record. @param reason as the order gives it */
 export function changeLog(
   { log, parts }: Pick<ApiParts, 'log' | 'parts'>,
-  { shown }: Caller,
+  { name, shown }: Caller,
   order: string,
   reason: string | undefined,
 ) {
   return (outcome: string, details: object = {}, target: OrderTarget = {}): void => {
     log.warn({ order, author: shown, reason, outcome, ...details }, 'operator order');
-    parts().journal.record({ k: 'admin', what: order, by: shown, ...target, detail: reason, result: outcome });
+    const { journal } = parts();
+    journal.record({ k: 'admin', what: order, by: 'admin', author: name, ...target, detail: reason, result: outcome });
   };
 }

@@ -7,6 +7,7 @@ import type { LoadSample } from '../threads/admin-messages.js';
 import { json } from './answers.js';
 import { type ApiParts, gatewayThreadName, namesOf } from './api.js';
 import { HISTORY_INTERVAL_MS } from './history.js';
+import { journalAnswer } from './journal-answer.js';
 import openApi from './openapi.json' with { type: 'json' };
 import { type Route, read } from './route.js';
 import { statsAnswer } from './stats-answer.js';
@@ -28,6 +29,7 @@ export function processRoutes(parts: ApiParts): Route[] {
     read('/threads', {}, () => json(threads(parts))),
     read('/feed', {}, () => json(feed(parts))),
     read('/alerts', {}, () => json(alerts(parts))),
+    read('/journal', {}, () => json(journalAnswer(parts.parts()))),
     read('/config', {}, () => json({ settings: effectiveSettings(parts.settings(), parts.config()) })),
     read('/openapi.json', {}, () => json(openApi)),
   ];

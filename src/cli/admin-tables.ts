@@ -152,6 +152,8 @@ export function alertLines({ id, time, detector, symbol, users, summary, figures
   ];
 }
 
+export const journalLines = (journal: object): string[] => pairLines(flat(journal));
+
 /** Those that are set come first. */
 export function configLines({ settings }: { readonly settings: readonly Cells[] }): string[] {
   const rows = [...settings].sort((a, b) => Number(a.origin !== 'set') - Number(b.origin !== 'set'));

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adminTables } from '../admin/document.js';
 import { configurationDocument } from '../config/settings-text.js';
+import { JOURNAL_TABLES } from '../journal/kinds-document.js';
 import { LOG_TABLES } from '../observe/log-events/document.js';
 import { metricsDocument } from '../observe/metrics/document.js';
 import { CODE_TABLES } from '../protocol/codes-document.js';
@@ -24,6 +25,7 @@ const FILES: readonly { readonly path: string; text(now: string): string }[] = [
   { path: 'ops/limits.md', text: limitsDocument },
   { path: 'ops/logs.md', text: now => withTables(now, LOG_TABLES) },
   { path: 'ops/admin.md', text: now => withTables(now, adminTables()) },
+  { path: 'ops/journal.md', text: now => withTables(now, JOURNAL_TABLES) },
   { path: 'src/protocol/README.md', text: now => withTables(now, CODE_TABLES) },
 ];
 

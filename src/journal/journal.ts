@@ -1,4 +1,5 @@
 /** The journal as its thread runs it: batches of producers become blocks, and signed checkpoints say what was written. */
+import { AssertionError } from 'node:assert';
 import type { KeyObject } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import type { JournalCells } from '../threads/journal-cells.js';
@@ -19,6 +20,8 @@ import type { JournalWriter } from './writer.js';
 const MICROS_PER_SECOND = 1_000_000;
 /** Stands for a pseudonym that cannot be stored. */
 const UNKNOWN = 'unknown';
+/** Errors that no disk causes. */
+const DEFECTS = [AssertionError, TypeError, SyntaxError, ReferenceError] as const;
 
 interface JournalOptions {
   readonly folder: string;
@@ -79,7 +82,7 @@ export class Journal {
   }
 
   take(from: BatchLines, batch: JournalBatch): void {
-    this.#queue.push({ from, batch, lines: undefined, next: 0, sinceMicros: 0 });
+    this.#queue.push({ from, batch, lines: undefined, next: 0, sinceMicros: this.#options.nowMicros() });
     if (this.#failure === undefined) this.#trying(() => this.#write());
   }
 
@@ -110,7 +113,12 @@ export class Journal {
     const { writer, post, cells } = this.#options;
     const wasFailing = this.#failure !== undefined;
     const isWritten = this.#trying(() => {
-      if (wasFailing) this.#restore();
+      if (wasFailing) {
+        this.#restore();
+        // All of it: a disk with room for a part still refuses.
+        this.#write();
+        writer.flush();
+      }
       this.#keys.sync();
       writer.sync();
       this.#settle();
@@ -119,7 +127,6 @@ export class Journal {
       this.#failure = undefined;
       cells.setFailing(false);
       post({ type: 'recovered' });
-      this.#trying(() => this.#write());
     }
     post({ type: 'stats', stats: this.#stats() });
     this.#lagMicros = 0;
@@ -162,6 +169,8 @@ export class Journal {
   /** Writes what the disk refused. Who removed the folder destroyed the keys in it: the pseudonyms that follow are others. */
   #restore(): void {
     const { writer, keysFolder, openKeys } = this.#options;
+    // First whether its file is still there: nothing more may be written to one that was removed.
+    writer.sync();
     writer.flush();
     if (existsSync(keysFolder)) return;
     this.#keys.close();
@@ -207,12 +216,13 @@ export class Journal {
     if (done > 0) this.#inBlocks.splice(0, done);
   }
 
-  /** @returns whether the disk took it */
+  /** @returns whether the disk took it. @throws what is no fault of the disk: the thread ends, and another one continues */
   #trying(act: () => void): boolean {
     try {
       act();
       return true;
     } catch (cause) {
+      if (DEFECTS.some(Defect => cause instanceof Defect)) throw cause;
       this.#fail(cause);
       return false;
     }
@@ -246,7 +256,7 @@ export class Journal {
   #stats(): JournalStats {
     const { writer, nowMicros } = this.#options;
     const oldest = this.#inBlocks[0]?.waiting ?? this.#queue[0];
-    const waitsMicros = oldest === undefined || oldest.sinceMicros === 0 ? 0 : nowMicros() - oldest.sinceMicros;
+    const waitsMicros = oldest === undefined ? 0 : nowMicros() - oldest.sinceMicros;
     return {
       ...writer.counters,
       ...this.#kept,

@@ -44,6 +44,9 @@ const view = {
   symbol: z.string().optional(),
 };
 
+/** Members that name a view. */
+export const VIEW_NAMES: ReadonlySet<string> = new Set(Object.keys(view));
+
 interface Kind<Shape extends z.ZodRawShape> {
   readonly means: string;
   readonly schema: z.ZodObject<Shape, z.core.$strict>;
@@ -210,7 +213,10 @@ export const KINDS = {
   alert: kind('Market surveillance found something; with its evidence.', { alert: z.looseObject({}) }),
   admin: kind('What an operator ordered, and its result.', {
     what: text,
+    /** How the order came: `admin` for the admin API, a NATS subject, or a signal. */
     by: text.optional(),
+    /** A user, as the credential or the order names them. */
+    author: z.string().optional(),
     user: z.string().optional(),
     address: z.string().optional(),
     c: connection.optional(),

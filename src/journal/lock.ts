@@ -3,6 +3,8 @@ import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'no
 import { join } from 'node:path';
 
 const FOLDER_MODE = 0o750;
+/** States of a process that has ended, and whose parent has not asked for its exit code. */
+const ENDED: ReadonlySet<string> = new Set(['Z', 'X']);
 const LOCK = 'journal.lock';
 /** Most attempts while other processes take and release the lock. */
 const ATTEMPTS_MAX = 5;
@@ -54,7 +56,8 @@ function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field, a name in brackets, may hold blanks; the start time is the 20th behind it.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return ENDED.has(fields[0] ?? '') ? undefined : fields[19];
   } catch {
     return undefined;
   }

@@ -64,3 +64,32 @@ export interface AlertRow {
   /** Ids of orders or trades; of a client’s behaviour, connections and topics. */
   readonly evidence: readonly string[];
 }
+
+/** The journal of a gateway. Counters are of its process. */
+export interface JournalRow {
+  /** `off`: there is no `JOURNAL_DIR`, and the members below are null or 0. */
+  readonly state: 'off' | 'writing' | 'failing';
+  readonly folder: string | null;
+  readonly takeover: boolean;
+  readonly failure: string | null;
+  readonly refusing: boolean;
+  readonly lag_seconds: number;
+  readonly records: number;
+  readonly bytes: number;
+  readonly blocks: number;
+  readonly segments: number;
+  readonly segment_bytes: number;
+  readonly sealed: number;
+  readonly dropped: number;
+  readonly faults: number;
+  readonly restarts: number;
+  readonly subjects: number;
+  readonly checkpoint: {
+    readonly age_seconds: number | null;
+    readonly kept: number;
+    readonly failed: number;
+    readonly waiting: number;
+    readonly lost: number;
+  };
+  readonly clock_alarm: boolean;
+}

@@ -95,7 +95,7 @@ export class ControlOrders {
       const { by, value, author, reason } = revocation;
       log.warn({ by, author, reason }, 'credential revoked');
       const target = by === 'sub' ? { user: value } : { detail: `${by} ${value}` };
-      record({ k: 'admin', what: 'revoke', by: author ?? 'control.revoke', ...target, result: 'accepted' });
+      record({ k: 'admin', what: 'revoke', by: 'control.revoke', author, ...target, result: 'accepted' });
     }
     return revocation;
   }

@@ -191,6 +191,7 @@ describe('R61 reads', () => {
     expect(threads.every(({ utilisation }) => utilisation !== null && utilisation >= 0 && utilisation <= 1)).toBe(true);
     expect((await admin.get('/alerts')).body).toMatchObject({ state: 'off', events: 0, alerts: [] });
     expect((await admin.get('/feed')).body).toMatchObject({ name: 'simulator', status: 'live', load: 'normal' });
+    expect((await admin.get('/journal')).body).toMatchObject({ state: 'off', folder: null });
     const { body, text } = await admin.get('/config');
     const settings = body.settings as { name: string; value: string }[];
     expect(settings.find(({ name }) => name === 'ADMIN_TOKEN')?.value).toBe('(hidden)');

@@ -105,6 +105,8 @@ it(
     expect(records.find(({ k }) => k === 'ended')).toMatchObject({ w: 0 });
     expect(revoke).toMatchObject({
       what: 'revoke',
+      by: 'admin',
+      author: expect.stringMatching(/^u_/),
       result: 'done',
       detail: 'left',
       user: expect.stringMatching(/^u_/),
@@ -125,6 +127,12 @@ it('R70 refuses newcomers while the folder is away, says so, and serves them onc
   const explained = await TestClient.connect(url('&explain=1'));
   await until(() => explained.closed !== undefined);
   expect(explained.closed).toEqual({ code: 4029, reason: 'the journal cannot be written' });
+  const row = await fetch(`${gateway.adminUrl}/api/v1/journal`);
+  expect(await row.json()).toMatchObject({
+    state: 'failing',
+    refusing: true,
+    failure: expect.stringContaining('journal'),
+  });
   const ready = await fetch(`${gateway.adminUrl}/readyz`);
   expect([ready.status, await ready.json()]).toMatchObject([503, { missing: ['journal'] }]);
   const fix = new FixSocket(fixPortOf(gateway), 'CLIENT');

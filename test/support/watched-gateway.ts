@@ -9,6 +9,7 @@ import { isAlertmanagerInstalled, startAlertmanager, type TestAlertmanager } fro
 import { TestClient } from './client.js';
 import { startGateway, type TestGateway } from './gateway.js';
 import { startIssuer } from './identity-recipes.js';
+import { JournalFolder } from './journal/folder.js';
 import { type NatsServer, startNatsServer } from './nats-server.js';
 import { isMonitoringInstalled, startPrometheus, type TestPrometheus } from './prometheus.js';
 
@@ -50,7 +51,11 @@ export async function startWatchedGateway(): Promise<WatchedGateway> {
     const nats = await Promise.all([0, 1].map(() => startNatsServer({ jetstream: true, args: ['-m', '-1'] })));
     const [primary, backup] = nats as [NatsServer, NatsServer];
     ends.push(() => Promise.all(nats.map(server => server.stop())));
+    const journal = new JournalFolder();
+    ends.push(() => journal.remove());
     const gateway = await startGateway({
+      ...journal.env,
+      JOURNAL_CHECKPOINTS: 'jetstream',
       ...filesIn(directory),
       PATH: `${directory}:${process.env.PATH ?? ''}`,
       ADMIN_TOKEN,

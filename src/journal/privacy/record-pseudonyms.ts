@@ -17,6 +17,7 @@ export function withPseudonyms(record: Record<string, unknown>, pseudonyms: Pseu
     return name.startsWith(ORDERS_TOPIC) && !own.includes(ANY) ? `${ORDERS_TOPIC}${user(own)}` : name;
   };
   if (typeof record.user === 'string') record.user = user(record.user);
+  if (typeof record.author === 'string') record.author = user(record.author);
   if (typeof record.address === 'string') record.address = pseudonyms.pseudonym('address', record.address);
   if (typeof record.topic === 'string') record.topic = topic(record.topic);
   if (isTexts(record.entitlements)) record.entitlements = record.entitlements.map(topic);

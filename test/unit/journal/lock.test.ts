@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lockFolder } from '../../../src/journal/lock.js';
+import { until } from '../../support/until.js';
 
 const newFolder = () => mkdtempSync(join(tmpdir(), 'lock-'));
 
@@ -26,6 +27,21 @@ describe('the lock of a journal (R70)', () => {
     writeFileSync(join(folder, 'journal.lock'), JSON.stringify({ pid: child.pid, started: '1' }));
     expect(lockFolder(folder)).toBeTypeOf('function');
   });
+
+  it.runIf(process.platform === 'linux')(
+    'of a process that was killed is taken over before its parent knows',
+    async () => {
+      const folder = newFolder();
+      // The shell lives on and does not ask for the exit code of its child.
+      const shell = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+      const pid = Number(String((await once(shell.stdout, 'data'))[0]));
+      const stat = () => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+      await until(() => stat()[0] === 'Z');
+      writeFileSync(join(folder, 'journal.lock'), JSON.stringify({ pid, started: stat()[19] }));
+      expect(lockFolder(folder)).toBeTypeOf('function');
+      shell.kill('SIGKILL');
+    },
+  );
 
   it.runIf(process.platform === 'linux')('of a process whose number another one has now is taken over', () => {
     const folder = newFolder();

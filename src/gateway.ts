@@ -310,7 +310,7 @@ export class Gateway {
       { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#feed.stop(), this.#revocations.close()]) },
       { name: 'hub', maxMs: 700, end: () => Promise.all([this.#hub.close(), this.#fix.close()]) },
       { name: 'admin', maxMs: 300, end: () => this.#admin.server.close() },
-      { name: 'journal', maxMs: 1_000, end: () => this.#journal.close() },
+      { name: 'journal', maxMs: 900, end: () => this.#journal.close() },
       { name: 'tracing', maxMs: 300, end: async () => this.#tracing?.close() },
     ]);
     // A process whose threads hold sockets cannot exit cleanly.

@@ -16,6 +16,8 @@ const UNREAD_BYTES_MAX = 1024 * 1024;
 const RETRY_MS = 5_000;
 const SAMPLE_LOG_MS = 60_000;
 const REQUEST_TIMEOUT_MS = 2_000;
+/** The server may be gone when the process ends. */
+const CLOSE_MS_MAX = 300;
 /** Of a stream created here. A checkpoint takes some 400 bytes. */
 const STREAM_BYTES_MAX = 256 * 1024 ** 2;
 const SUBJECT = 'journal.checkpoints';
@@ -28,8 +30,8 @@ interface SinkParts {
 }
 
 export class CheckpointSink {
-  /** When the last one left, on the monotonic clock; undefined before the first. */
-  keptAtMs: number | undefined;
+  /** When the last one left, or the gateway started; on the monotonic clock. */
+  keptAtMs = performance.now();
   readonly #parts: SinkParts;
   readonly #names: NatsNames;
   readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
@@ -61,10 +63,14 @@ export class CheckpointSink {
     this.#send();
   }
 
-  /** Sends what waits, once. */
+  /** Sends what waits, if that works at once. */
   async close(): Promise<void> {
     clearTimeout(this.#retry);
-    await this.#sending;
+    await Promise.race([this.#sending, new Promise(resolve => setTimeout(resolve, CLOSE_MS_MAX).unref())]);
+    clearTimeout(this.#retry);
+    if (this.#waiting.length > 0) {
+      this.#parts.log.error({ waiting: this.#waiting.length }, 'checkpoints are lost with the end of the process');
+    }
     await this.#connection?.close();
   }
 

@@ -168,14 +168,8 @@ export class JournalSide {
       failure: this.#failure,
       dropped: this.#shared.dropped,
       restarts: this.#restarts,
-      checkpoint: { ageSeconds: this.#checkpointAge, ...this.#sink.checkpoints },
+      checkpoint: { ageSeconds: (performance.now() - this.#sink.keptAtMs) / 1000, ...this.#sink.checkpoints },
     };
-  }
-
-  /** Time since the last checkpoint left; undefined before the first. */
-  get #checkpointAge(): number | undefined {
-    const { keptAtMs } = this.#sink;
-    return keptAtMs === undefined ? undefined : (performance.now() - keptAtMs) / 1000;
   }
 
   /** Call it once no producer is left. Writes everything, and gives the folder back. */

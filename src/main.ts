@@ -10,7 +10,7 @@ import type { Logger } from './observe/log.js';
 import type { PrivateLines } from './observe/private-lines.js';
 
 /** Time limit for closing everything once the clients have been redirected; then the process is killed. */
-const SHUTDOWN_MAX_MS = 4500;
+const SHUTDOWN_MAX_MS = 5_300;
 /** A start that takes longer than this after a signal is given up. */
 const START_GRACE_MS = 2000;
 const PARENT_POLL_MS = 250;

@@ -47,7 +47,7 @@ function rowOf(numbers: JournalNumbers): Omit<JournalRow, 'clock_alarm'> {
     faults: numbers.faults,
     restarts: numbers.restarts,
     subjects: numbers.subjects,
-    checkpoint: { age_seconds: ageSeconds === undefined ? null : hundredths(ageSeconds), ...checkpoint },
+    checkpoint: { age_seconds: hundredths(ageSeconds), ...checkpoint },
   };
 }
 

@@ -30,8 +30,8 @@ export interface JournalNumbers {
   /** Times that its thread died. */
   readonly restarts: number;
   readonly checkpoint: {
-    /** Since the last one left; undefined before the first. */
-    readonly ageSeconds: number | undefined;
+    /** Since the last one left, or the gateway started. */
+    readonly ageSeconds: number;
     readonly kept: number;
     /** Attempts that failed. */
     readonly failed: number;

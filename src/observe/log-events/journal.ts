@@ -67,6 +67,12 @@ export const journalEvents: LogEventGroup = {
       'waiting',
       'suppressed',
     ),
+    checkpoints_lost: event(
+      'error',
+      'checkpoints are lost with the end of the process',
+      'they could not be sent in time; the next process signs what the journal holds',
+      'waiting',
+    ),
     checkpoints_back: event('warn', 'checkpoints are kept again', 'all that waited were sent'),
     clock_diverges: event(
       'error',

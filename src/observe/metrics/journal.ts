@@ -117,8 +117,8 @@ export const journalMetrics: MetricGroup = {
     {
       name: 'millrace_journal_checkpoint_age_seconds',
       type: 'gauge',
-      help: 'Time since a signed checkpoint left this host',
-      absent: `${WITHOUT}, and before the first`,
+      help: 'Time since a signed checkpoint left this host, or since the start',
+      absent: WITHOUT,
       read: of(({ checkpoint }) => checkpoint.ageSeconds),
     },
     {

@@ -114,7 +114,7 @@ describe('pseudonyms (R71)', () => {
     keys.pseudonym('user', 'bob');
     expect(keys.pseudonym('user', 'carol')).toMatch(/^u_[A-Za-z0-9_-]{22}$/);
     expect(keys.size).toBe(2);
-    expect(keys.unkept).toBe(1);
+    expect(keys.keyless).toBe(1);
     expect(open(folder).known('user', 'carol')).toBeUndefined();
   });
 });

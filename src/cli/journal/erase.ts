@@ -33,6 +33,7 @@ async function erase(options: EraseOptions): Promise<void> {
   const subjects = subjectsOf(options);
   const own = new OwnKeys();
   const keepDays = Math.ceil(own.settings.eraseAfterMs / DAY_MS);
+  let erased = 0;
   for (const [kind, text] of subjects) {
     const pseudonym = own.keys.known(kind, text);
     const outcome = await own.change(() => own.keys.erase(kind, text, keepDays));
@@ -43,8 +44,14 @@ async function erase(options: EraseOptions): Promise<void> {
       process.exitCode = 1;
     } else if (pseudonym === undefined) {
       note(`this journal has no key of this ${kind}: it was not seen here, or it was erased before`);
-    } else say(`erased ${pseudonym}`);
+    } else {
+      say(`erased ${pseudonym}`);
+      erased++;
+    }
   }
   own.keys.close();
-  note('Erase on every node. Backups of the keys, recordings, JetStream and FIX_STORE are not reached: ops/privacy.md');
+  if (erased > 0)
+    note(
+      'Erase on every node. Backups of the keys, recordings, JetStream and FIX_STORE are not reached: ops/privacy.md',
+    );
 }

@@ -24,21 +24,19 @@ export function withPseudonyms(record: Record<string, unknown>, pseudonyms: Pseu
   if (record.stream === 'orders' && isTexts(record.symbols)) {
     record.symbols = record.symbols.map(name => (name === ANY ? name : user(name)));
   }
-  if (record.k === 'alert') record.alert = alertWithPseudonyms(record.alert as Record<string, unknown>, user, topic);
+  if (record.k === 'alert') record.alert = alertWithPseudonyms(record.alert as Record<string, unknown>, user);
   return record;
 }
 
-/** Of an alert, the users, the sentence that names them, and topics in its evidence. */
+/** Of an alert, the users and the sentence that names them. */
 function alertWithPseudonyms(
   alert: Record<string, unknown>,
   user: (name: string) => string,
-  topic: (name: string) => string,
 ): Readonly<Record<string, unknown>> {
   if (!isTexts(alert.users)) return alert;
   const named = alert.users.map(name => [name, user(name)] as const);
   const summary = named.reduce((text, [name, pseudonym]) => text.replaceAll(name, pseudonym), String(alert.summary));
-  const evidence = isTexts(alert.evidence) ? alert.evidence.map(topic) : alert.evidence;
-  return { ...alert, users: named.map(([, pseudonym]) => pseudonym), summary, evidence };
+  return { ...alert, users: named.map(([, pseudonym]) => pseudonym), summary };
 }
 
 const isTexts = (value: unknown): value is readonly string[] =>

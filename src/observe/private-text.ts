@@ -69,6 +69,11 @@ function renamed(key: string, value: unknown, nameOf: NameOf): unknown {
 function renamedText(key: string, text: string, nameOf: NameOf): string {
   const kind = NAMING_FIELDS[key];
   if (kind !== undefined) return NO_NAMES.has(text) || PSEUDONYM.test(text) ? text : nameOf(kind, text);
+  return withNamedOrders(text, nameOf);
+}
+
+/** A text with others in place of the users whose orders it quotes. */
+export function withNamedOrders(text: string, nameOf: NameOf): string {
   let result = '';
   let at = 0;
   for (const found of text.matchAll(OWN_ORDERS)) {
@@ -76,7 +81,7 @@ function renamedText(key: string, text: string, nameOf: NameOf): string {
     const start = found.index + whole.length;
     const user =
       start < at ? '' : head.endsWith(' ') ? text.slice(start) : userAt(text, start, quote, head.endsWith(':'));
-    if (user === '') continue;
+    if (user === '' || PSEUDONYM.test(user)) continue;
     result += text.slice(at, start) + nameOf('user', user);
     at = start + user.length;
   }

@@ -1,8 +1,11 @@
 /** Replaces users and addresses in a record by their pseudonyms. */
+import { withNamedOrders } from '../../observe/private-text.js';
 
 /** Begins topics whose name is a user. */
 export const ORDERS_TOPIC = 'orders:';
 const ANY = '*';
+/** Members whose words may quote the topic of a user's orders. */
+const TEXTS = ['reason', 'detail'] as const;
 
 export interface Pseudonyms {
   /** @throws {Error} when it cannot be stored */
@@ -19,6 +22,10 @@ export function withPseudonyms(record: Record<string, unknown>, pseudonyms: Pseu
   if (typeof record.user === 'string') record.user = user(record.user);
   if (typeof record.author === 'string') record.author = user(record.author);
   if (typeof record.address === 'string') record.address = pseudonyms.pseudonym('address', record.address);
+  for (const member of TEXTS) {
+    const text = record[member];
+    if (typeof text === 'string') record[member] = withNamedOrders(text, (_, name) => user(name));
+  }
   if (typeof record.topic === 'string') record.topic = topic(record.topic);
   if (isTexts(record.entitlements)) record.entitlements = record.entitlements.map(topic);
   if (record.stream === 'orders' && isTexts(record.symbols)) {

@@ -89,7 +89,7 @@ export class JournalSide {
     } catch (cause) {
       throw new ConfigError(`JOURNAL_DIR=${settings.folder}: ${(cause as Error).message}`, { cause });
     }
-    this.#parts.lines?.connect(names => this.pseudonyms(names));
+    this.#parts.lines?.connect(names => this.#pseudonyms(names));
     if (this.#isTakeover) log.warn({ folder: this.#folder }, 'another process writes the journal; writing beside it');
     const { config } = this.#parts;
     this.record({ k: 'started', node: config.nodeName, version: packageVersion(), threads: readerThreads(config) });
@@ -139,7 +139,7 @@ export class JournalSide {
   }
 
   /** Names of users and addresses in logs. Never rejects. */
-  pseudonyms(subjects: readonly Subject[]): Promise<readonly string[]> {
+  #pseudonyms(subjects: readonly Subject[]): Promise<readonly string[]> {
     const unknown = subjects.map(() => UNAVAILABLE);
     if (!this.#isReady || this.#questions.size >= QUESTIONS_MAX) return Promise.resolve(unknown);
     const id = ++this.#lastQuestion;

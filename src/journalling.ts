@@ -6,7 +6,7 @@ import type { JournalSide } from './journal-side.js';
 import type { ClockReading } from './observe/clock-offset.js';
 import type { JournalNumbers } from './observe/journal-numbers.js';
 import type { Logger } from './observe/log.js';
-import type { JournalStart, NewRecord, Subject } from './threads/journal-records.js';
+import type { JournalStart, NewRecord } from './threads/journal-records.js';
 import type { ToWorker } from './threads/thread-messages.js';
 
 /** chrony has answered by then. */
@@ -72,11 +72,6 @@ export class Journalling {
 
   record(record: NewRecord): void {
     this.#side?.record(record);
-  }
-
-  /** Names of users and addresses in logs; undefined: there is no journal. Never rejects. */
-  pseudonyms(subjects: readonly Subject[]): Promise<readonly string[]> | undefined {
-    return this.#side?.pseudonyms(subjects);
   }
 
   /** New connections are refused: what they do would not be recorded. */

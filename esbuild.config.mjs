@@ -7,7 +7,13 @@ import { basename } from 'node:path';
 import { build } from 'esbuild';
 
 /** Programs that share chunks. Threads share none: each loads its own. */
-const PROGRAMS = [['cli/main', 'cli/vectors'], ['gateway/thread'], ['fix-thread'], ['encoder/task'], ['journal/thread']];
+const PROGRAMS = [
+  ['cli/main', 'cli/vectors'],
+  ['gateway/thread'],
+  ['fix-thread'],
+  ['encoder/task'],
+  ['journal/thread'],
+];
 const BUNDLED_LIBRARIES = ['jose', 'zod'];
 const CHUNK = /-[0-9A-Z]{8}\.js(\.map)?$/;
 

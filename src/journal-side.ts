@@ -292,8 +292,10 @@ export class JournalSide {
     this.#restarts++;
     this.#parts.log.error({ reason }, 'journal thread died and is replaced');
     if (wasReady) this.#reconnect();
-    // If it cannot start, this is called again.
-    setTimeout(() => void this.#start().catch(() => undefined), this.#pace.died()).unref();
+    setTimeout(() => {
+      // If it cannot start, this is called again.
+      if (!this.#isClosing) void this.#start().catch(() => undefined);
+    }, this.#pace.died()).unref();
   }
 
   /** Each producer counts what it had posted as dropped, and posts to the next thread from here on. */

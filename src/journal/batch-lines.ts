@@ -2,6 +2,7 @@
  * Makes the lines of one producer's batches: its records, with pseudonyms in place of users and addresses, and the rows of what it
  * published as `emit` records. A line never hides an order: rows before a record that concerns their topic stand before it.
  */
+import assert from 'node:assert/strict';
 import { EMIT_ROW_FIELDS, EmitRow, type JournalBatch, type ViewMembers, WHOLE } from '../threads/journal-records.js';
 import { ORDERS_TOPIC, type Pseudonyms, withPseudonyms } from './privacy/record-pseudonyms.js';
 
@@ -113,7 +114,7 @@ export class BatchLines {
   #row(rows: Float64Array, at: number): void {
     const number = rows[at + EmitRow.view] as number;
     const view = this.#views.get(number);
-    if (view === undefined) throw new Error(`view ${number} was published before it was defined`);
+    assert(view !== undefined, 'a view is defined before it is published');
     const epoch = rows[at + EmitRow.epoch] as number;
     const prev = rows[at + EmitRow.prev] as number;
     const seq = rows[at + EmitRow.seq] as number;

@@ -1,4 +1,5 @@
 /** The journal as its thread runs it: batches of producers become blocks, and signed checkpoints say what was written. */
+import { AssertionError } from 'node:assert';
 import type { KeyObject } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { UNAVAILABLE } from '../observe/private-lines.js';
@@ -19,6 +20,8 @@ import { listSegments } from './segments.js';
 import type { JournalWriter } from './writer.js';
 
 const MICROS_PER_SECOND = 1_000_000;
+/** Errors that no disk causes. */
+const DEFECTS = [AssertionError, TypeError, SyntaxError, ReferenceError] as const;
 
 interface JournalOptions {
   readonly folder: string;
@@ -227,12 +230,13 @@ export class Journal {
     if (done > 0) this.#inBlocks.splice(0, done);
   }
 
-  /** @returns whether the disk took it */
+  /** @returns whether the disk took it. @throws what is no fault of the disk: the thread ends, and another one continues */
   #trying(act: () => void): boolean {
     try {
       act();
       return true;
     } catch (cause) {
+      if (DEFECTS.some(Defect => cause instanceof Defect)) throw cause;
       this.#fail(cause);
       return false;
     }

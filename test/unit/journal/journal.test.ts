@@ -214,6 +214,14 @@ describe('the journal of its thread (R70)', () => {
     rmSync(away, { recursive: true });
   });
 
+  it('R70 does not take a defect for a disk that refuses', async () => {
+    const test = await opened();
+    const rows = Float64Array.of(0, 0, 0, 1, 1, test.nowMicros);
+    const batch: JournalBatch = { records: [], rowsBefore: [], rows, views: [], epochs: [], dropped: 0, bytes: 48 };
+    expect(() => test.journal.take(test.journal.linesOf(0), batch)).toThrow('a view is defined before it is published');
+    expect(test.types).toEqual([]);
+  });
+
   it('R70 names users and addresses for the log', async () => {
     const test = await opened();
     test.journal.name(7, [

@@ -102,6 +102,11 @@ export class DeliveryJournal {
     this.#trails = new ViewTrails(options.outlet.emits, options.symbolOf);
   }
 
+  /** The time of day of what is published now, µs. */
+  get micros(): number {
+    return this.#micros;
+  }
+
   /** A pass over the frames begins. @param micros the time of day */
   beginPass(micros: number): void {
     const isSetBack = this.#floorMicros - micros > SET_BACK_MICROS;

@@ -48,6 +48,7 @@ function writing(): () => void {
     unknown: () => [],
     budget: { charge: () => 0, owe: () => undefined, read: () => true },
     journal: undefined,
+    room: () => 2 ** 20,
     begin: type => session.begin(type),
     end: () => session.end(),
     isActive: () => true,

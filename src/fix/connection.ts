@@ -117,7 +117,10 @@ export class FixConnection implements LoggedConnection {
     socket.on('data', bytes => this.#received(bytes));
     socket.on('error', () => this.#broken('connection error'));
     socket.on('close', () => this.#broken('connection closed by the client'));
-    socket.on('drain', () => this.#flow.check(socket.writableLength, parts.nowMs()));
+    socket.on('drain', () => {
+      this.#flow.check(socket.writableLength, parts.nowMs());
+      this.market?.pump();
+    });
   }
 
   get stalls(): number {
@@ -154,6 +157,7 @@ export class FixConnection implements LoggedConnection {
       entitlements: () => access.entitlementsOf(credential),
       unknown: symbols => access.unknown(symbols),
       budget,
+      room: () => this.#flow.room(this.buffered),
       journal: this.#parts.records?.client(this.id),
       begin: type => this.session.begin(type),
       end: isKept => this.session.end(isKept),
@@ -209,6 +213,7 @@ export class FixConnection implements LoggedConnection {
     this.#messagesPending = 0;
     this.#noteHandedOver();
     this.#flow.check(this.#socket.writableLength, this.#parts.nowMs());
+    this.market?.pump();
   }
 
   /** Cuts the connection. */

@@ -42,6 +42,11 @@ export class Flow {
     return this.#pausedMs !== undefined;
   }
 
+  /** Bytes that a client may be sent now, so that it is not paused for them. @param buffered that wait for the socket */
+  room(buffered: number): number {
+    return (this.#options.backpressureBytesMax * HIGH_WATER_SHARE) / 2 - buffered;
+  }
+
   /** Call after each write, and every 100 ms. @param buffered bytes that wait for the socket */
   check(buffered: number, nowMs: number): void {
     const { backpressureBytesMax, circuit } = this.#options;

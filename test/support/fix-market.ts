@@ -24,6 +24,8 @@ export class TestMarket {
   charged = 0;
   waitMs = 0;
   isEntitled = true;
+  /** Bytes that the client's line takes now. */
+  room = 2 ** 20;
   /** How unknown symbols are looked up. */
   unknown: () => readonly string[] | Promise<readonly string[]> = () => [];
   readonly #ring = createRing(RING_BYTES);
@@ -68,6 +70,7 @@ export class TestMarket {
       isActive: () => true,
       depth: () => this.depth,
       journal: undefined,
+      room: () => this.room,
     });
   }
 

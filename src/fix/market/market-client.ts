@@ -26,6 +26,8 @@ export interface MarketClient {
   readonly isPaused: boolean;
   /** Undefined: nothing is recorded. */
   readonly journal: ClientJournal | undefined;
+  /** A W is due: `ask` is called as soon as there is room for it. */
+  due(subscription: Recipient): void;
   /** W. */
   whole(subscription: Recipient, parts: readonly Entries[], place: ChainPlace, resolution?: Resolution): void;
   /** X. @param place undefined: it changes nothing, and has no place in the chain */

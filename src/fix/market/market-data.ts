@@ -13,6 +13,7 @@ import { QueuePolicies } from './queue-policies.js';
 import { type MarketRequest, MdReject, readRequest, streamsOf } from './request.js';
 import { Subscription } from './subscription.js';
 import type { FixViews } from './views.js';
+import { Wholes } from './wholes.js';
 
 /** BusinessRejectReason (380). */
 const UNKNOWN_ID = 1;
@@ -31,6 +32,8 @@ interface MarketDataOptions extends MessagesOptions {
   /** The symbols of these that do not exist. */
   readonly unknown: (symbols: readonly string[]) => readonly string[] | Promise<readonly string[]>;
   readonly budget: WorkBudget;
+  /** Bytes that the client may be sent now. */
+  readonly room: () => number;
 }
 
 export class MarketData implements MarketClient {
@@ -39,8 +42,9 @@ export class MarketData implements MarketClient {
   isPaused = false;
   /** Numbers were filled while it was paused: what trades they were is not announced yet. */
   #wasFilled = false;
-  /** Numbers were filled, and the W after them are not requested yet. */
-  #isRefreshDue = false;
+  /** Numbers were filled, and the W after them wait until the budget allows. */
+  #isUnpaid = false;
+  readonly #wholes = new Wholes<Subscription>();
   readonly #options: MarketDataOptions;
   readonly #messages: MarketMessages;
   /** By MDReqID. */
@@ -98,8 +102,8 @@ export class MarketData implements MarketClient {
   filled(): void {
     this.#wasFilled = this.isPaused;
     if (this.isPaused) return;
+    this.#isUnpaid = true;
     for (const subscription of this.subscriptions()) subscription.await();
-    this.#isRefreshDue = true;
     this.tick();
     this.#announceFilledTrades();
   }
@@ -107,11 +111,22 @@ export class MarketData implements MarketClient {
   /** Call every 100 ms: what a client asked for again comes once its budget allows. */
   tick(): void {
     this.journal?.flush();
-    if (!this.#isRefreshDue || this.isPaused) return;
+    this.pump();
+    if (!this.#isUnpaid || this.isPaused) return;
     const due = [...this.subscriptions()].filter(({ isUnanswered }) => isUnanswered);
     if (this.#options.budget.charge(due.reduce((sum, { request }) => sum + unitsOf(request, 1), 0)) > 0) return;
-    this.#isRefreshDue = false;
-    for (const subscription of due) subscription.refresh();
+    this.#isUnpaid = false;
+    this.pump();
+  }
+
+  /** Call when the client has read something: requests the W that there is room for now. */
+  pump(): void {
+    if (!this.isPaused && !this.#isUnpaid) this.#wholes.next(this.#options.room(), this.#messages.wholeBytes);
+  }
+
+  due(subscription: Subscription): void {
+    this.#wholes.add(subscription);
+    this.pump();
   }
 
   #announceFilledTrades(): void {
@@ -135,7 +150,7 @@ export class MarketData implements MarketClient {
   /** It keeps up again. @param level classes slower than it gets at its best */
   resume(level: number): void {
     this.isPaused = false;
-    this.#isRefreshDue = false;
+    this.#isUnpaid = false;
     this.setLevel(level);
     for (const subscription of this.subscriptions()) subscription.resumed();
     if (this.#wasFilled) this.#announceFilledTrades();
@@ -167,6 +182,7 @@ export class MarketData implements MarketClient {
   close(stays: boolean): void {
     for (const subscription of this.subscriptions()) subscription.end(stays);
     this.#requests.clear();
+    this.#wholes.clear();
     this.#queues.clear();
     this.#topics = 0;
     this.journal?.flush();
@@ -188,6 +204,7 @@ export class MarketData implements MarketClient {
     const { request, symbol } = subscription;
     const subscriptions = this.#requests.get(request.id);
     subscription.end(true);
+    this.#wholes.delete(subscription);
     if (subscriptions?.delete(subscription) !== true) return;
     this.#topics -= streamsOf(request).length;
     if (subscriptions.size === 0) this.#forget(request.id);
@@ -239,7 +256,7 @@ export class MarketData implements MarketClient {
     for (const symbol of symbols) {
       const subscription = new Subscription(request, symbol, this, this.#options.views);
       subscriptions.add(subscription);
-      subscription.start();
+      this.due(subscription);
     }
   }
 
@@ -268,6 +285,7 @@ export class MarketData implements MarketClient {
     for (const subscription of subscriptions) {
       this.#topics -= streamsOf(subscription.request).length;
       subscription.end(true);
+      this.#wholes.delete(subscription);
     }
     this.#options.budget.owe(leavingUnits(before - this.#topics));
     return true;

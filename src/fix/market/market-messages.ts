@@ -26,9 +26,15 @@ export interface MessagesOptions {
 
 export class MarketMessages {
   readonly #options: MessagesOptions;
+  #wholeBytes = 0;
 
   constructor(options: MessagesOptions) {
     this.#options = options;
+  }
+
+  /** Bytes of the last W; 0: there was none. */
+  get wholeBytes(): number {
+    return this.#wholeBytes;
   }
 
   /** W. */
@@ -44,6 +50,7 @@ export class MarketMessages {
     for (const part of parts) out.shared(part);
     if (resolution !== undefined) out.integer(Tag.applQueueResolution, resolution);
     this.#tags(out, place);
+    this.#wholeBytes = out.length;
     this.#options.end(false);
   }
 

@@ -2,12 +2,13 @@
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { REALTIME } from '../../protocol/view-options.js';
 import { FIX_VARIANT, laneWith, levelsOfDetail, servedLane, TRADES_PUBLIC } from '../../threads/lanes.js';
+import type { PauseReason } from './client-journal.js';
 import { type Cut, cutKey } from './cut.js';
-import { type ChainPlace, Entries } from './entries.js';
+import { type ChainPlace, Entries, partOf } from './entries.js';
 import { type MarketClient, Resolution } from './market-client.js';
 import type { MarketRequest } from './request.js';
-import { lossText, type MissingTrades, SentTrades } from './sent-trades.js';
 import { Statistics } from './statistics.js';
+import { SubscribedTrades } from './subscribed-trades.js';
 import { SubscriptionJournal } from './subscription-journal.js';
 import type { FixView, ViewUser } from './view.js';
 import type { FixViews } from './views.js';
@@ -24,13 +25,15 @@ export class Subscription implements ViewUser {
   readonly #views: FixViews;
   #book: FixView | undefined;
   #cut: Cut | undefined;
-  #trades: FixView | undefined;
+  #trades: SubscribedTrades | undefined;
   #statistics: FixView | undefined;
   readonly #figures: Statistics;
   readonly #journal: SubscriptionJournal | undefined;
   #bookPlace = NOWHERE;
   #hasBook = false;
   #hasStatistics = false;
+  #isStarted = false;
+  #isAsked = false;
   /** A W is due. */
   #isWaiting = true;
   /** What the client missed, as W says it. */
@@ -41,7 +44,6 @@ export class Subscription implements ViewUser {
   #overlays = false;
   /** The last position that was sent. */
   #sentSeq = 0;
-  readonly #sentTrades = new SentTrades();
   /** The client knows that it is held back; it gets a W once it is not. */
   #isStaleTold = false;
 
@@ -56,7 +58,7 @@ export class Subscription implements ViewUser {
 
   /** The views that feed it. */
   get views(): readonly FixView[] {
-    return [this.#book, this.#trades, this.#statistics].filter(view => view !== undefined);
+    return [this.#book, this.#trades?.view, this.#statistics].filter(view => view !== undefined);
   }
 
   /** False while a W is due. */
@@ -64,21 +66,44 @@ export class Subscription implements ViewUser {
     return !this.#isWaiting;
   }
 
-  /** True while a W is due that a refresh brings. */
+  /** True while a W is due that `ask` brings, or everything. */
   get isUnanswered(): boolean {
+    if (!this.#isStarted || this.#isMoving) return true;
     return this.#isWaiting && (this.#book !== undefined || this.#statistics !== undefined);
   }
 
-  /** Follows the views; what they answer is sent. */
-  start(): void {
+  /** True from `ask` until the answer. */
+  get isAsked(): boolean {
+    return this.#isAsked;
+  }
+
+  /** Requests a W; at first it begins to follow its views. */
+  ask(): void {
+    if (!this.#isStarted) this.#start();
+    else if (this.#isMoving) this.#move();
+    else {
+      this.#isAsked = false;
+      for (const view of [this.#book, this.#statistics]) {
+        if (view?.isLive !== true) continue;
+        this.#isAsked = true;
+        this.#views.ask(view);
+      }
+      return;
+    }
+    this.#isAsked = this.#book !== undefined || this.#statistics !== undefined;
+  }
+
+  #start(): void {
+    this.#isStarted = true;
     const { hasTrades, statistics } = this.request;
     const { owner } = this.#client;
     this.#followBook(true);
     if (hasTrades) {
       const lane = laneWith(REALTIME, TRADES_PUBLIC, FIX_VARIANT);
-      this.#trades = this.#views.acquire('trades', this.symbol, lane, owner, this);
-      this.#journal?.follow(this.#trades, EVERYTHING, true);
-      if (this.#trades.isLive) this.#tradesBegin(this.#trades, this.#trades);
+      const view = this.#views.acquire('trades', this.symbol, lane, owner, this);
+      this.#journal?.follow(view, EVERYTHING, true);
+      this.#trades = new SubscribedTrades(view, this, this.#client, this.#journal);
+      if (view.isLive) this.#trades.begin(view, this.#isSilent);
     }
     if (statistics.size > 0) {
       this.#statistics = this.#views.acquire('quotes', this.symbol, this.#laneOf(0), owner, this);
@@ -89,19 +114,22 @@ export class Subscription implements ViewUser {
   /** @param stays the connection does */
   end(stays: boolean): void {
     this.#journal?.end(stays);
-    for (const view of [this.#book, this.#trades, this.#statistics])
-      if (view !== undefined) this.#views.release(view, this);
-    this.#book = undefined;
-    this.#trades = undefined;
-    this.#statistics = undefined;
+    for (const view of this.views) this.#views.release(view, this);
+    [this.#book, this.#trades, this.#statistics] = [undefined, undefined, undefined];
   }
 
-  /** The client gets another class: its book comes from another view. */
+  /** The client gets another class: its book comes from another view, which `ask` follows. */
   moveTo(): void {
-    const before = this.#book;
-    // The slowest class has none below it.
-    if (before === undefined || before.lane === this.#laneOf(this.request.detail)) return;
-    this.#isWaiting = true;
+    if (this.#isMoving) this.#await('moved');
+  }
+
+  /** The slowest class has none below it. */
+  get #isMoving(): boolean {
+    return this.#book !== undefined && this.#book.lane !== this.#laneOf(this.request.detail);
+  }
+
+  #move(): void {
+    const before = this.#book as FixView;
     this.#journal?.moved(before, this.#sentPosition);
     this.#followBook(false);
     this.#views.release(before, this);
@@ -116,29 +144,33 @@ export class Subscription implements ViewUser {
     } else this.#client.change(this, NO_ENTRIES, undefined, Resolution.ended);
   }
 
-  /** Nothing is sent before a W. */
+  /** What was sent last may not have arrived: nothing is sent before a W. */
   await(): void {
-    this.#isWaiting = true;
-    if (this.#book !== undefined) this.#journal?.pause(this.#book, this.#sentPosition, 'resync');
+    this.#await('resync');
   }
 
-  /** What was sent last may not have arrived: a new W says where the topic stands. */
-  refresh(resolution?: Resolution): void {
-    this.await();
-    this.#resolution = resolution;
-    for (const view of [this.#book, this.#statistics]) if (view?.isLive === true) this.#views.ask(view);
+  #await(reason: PauseReason): void {
+    this.#isWaiting = true;
+    if (this.#book !== undefined) this.#journal?.pause(this.#book, this.#sentPosition, reason);
+    this.#client.due(this);
   }
 
   /** Nothing is sent from now on. */
   paused(): void {
     if (this.#book !== undefined) this.#journal?.pause(this.#book, this.#sentPosition, 'slow_consumer');
-    if (this.#trades !== undefined) this.#journal?.pause(this.#trades, this.#sentTrades, 'slow_consumer');
+    this.#trades?.pause();
   }
 
   resumed(): void {
     if (this.#isHeld) return;
-    this.#resumeTrades();
-    this.refresh(Resolution.replaced);
+    this.#trades?.resume();
+    this.#replace();
+  }
+
+  /** A W says what was not sent. */
+  #replace(): void {
+    this.#resolution = Resolution.replaced;
+    this.#await('slow_consumer');
   }
 
   hold(): void {
@@ -149,17 +181,18 @@ export class Subscription implements ViewUser {
   release(): void {
     this.#isHeld = false;
     if (this.#client.isPaused) return;
-    this.#resumeTrades();
+    this.#trades?.resume();
     const book = this.#book;
-    if (!this.#overlays || this.#isWaiting || book === undefined) this.refresh(Resolution.replaced);
+    if (!this.#overlays || this.#isWaiting || book === undefined) this.#replace();
     else this.#overlay(book, Resolution.conflated);
   }
 
   answered(view: FixView, entries: Entries | undefined, place: ChainPlace): void {
-    if (view === this.#trades) {
-      this.#tradesBegin(view, place);
+    if (view === this.#trades?.view) {
+      this.#trades.begin(place, this.#isSilent);
       return;
     }
+    this.#isAsked = false;
     if (!this.#isWaiting) return;
     if (view === this.#statistics) this.#figures.read(entries, true);
     this.#document(view, entries, place);
@@ -167,6 +200,7 @@ export class Subscription implements ViewUser {
 
   whole(view: FixView, entries: Entries, place: ChainPlace): void {
     if (view === this.#statistics) this.#figures.read(entries, true);
+    this.#isAsked = false;
     this.#isWaiting = true;
     this.#document(view, entries, place);
   }
@@ -193,13 +227,11 @@ export class Subscription implements ViewUser {
   }
 
   event(_view: FixView, entries: Entries, place: ChainPlace): void {
-    if (this.#isSilent) return;
-    this.#client.change(this, entries, place);
-    this.#sentTrades.moveTo(place);
+    if (!this.#isSilent) this.#trades?.sent(entries, place);
   }
 
-  lost(view: FixView, from: number, to: number, reason: string): void {
-    if (!this.#isSilent) this.#lostTrades(view, { from, to }, reason);
+  lost(_view: FixView, from: number, to: number, reason: string): void {
+    if (!this.#isSilent) this.#trades?.lost({ from, to }, reason);
   }
 
   /** A client that gets nothing is told with the W that it gets later. */
@@ -244,7 +276,7 @@ export class Subscription implements ViewUser {
     } else this.#hasStatistics = true;
     const hasAll =
       (this.#book === undefined || this.#hasBook) && (this.#statistics === undefined || this.#hasStatistics);
-    if (!hasAll || this.#isSilent) return;
+    if (!hasAll || this.#isSilent || this.#isMoving) return;
     const isEmpty = entries === undefined && this.#statistics === undefined;
     // A symbol without data: its first document comes as a whole one.
     if (isEmpty && !this.request.isSnapshot) {
@@ -314,31 +346,4 @@ export class Subscription implements ViewUser {
   get #sentPosition(): StreamPosition {
     return { epoch: this.#bookPlace.epoch, seq: this.#sentSeq };
   }
-
-  #tradesBegin(view: FixView, at: StreamPosition): void {
-    this.#sentTrades.begin(at);
-    if (!this.#isSilent) this.#journal?.live(view, at);
-  }
-
-  /** Announces what was not sent. */
-  #resumeTrades(): void {
-    const trades = this.#trades;
-    if (trades === undefined || this.#sentTrades.epoch === '') return;
-    const missing = this.#sentTrades.missingUpTo(trades);
-    if (missing !== undefined) {
-      this.#lostTrades(trades, missing, 'slow consumer');
-      this.#journal?.lost(trades, missing.from, missing.to, 'slow_consumer');
-    }
-    this.#journal?.live(trades, trades);
-  }
-
-  #lostTrades(upTo: StreamPosition, missing: MissingTrades, reason: string): void {
-    this.#client.news([this.symbol], 'TRADES LOST', lossText(this.symbol, missing, reason));
-    this.#sentTrades.moveTo(upTo);
-  }
-}
-
-/** A part of the book has no checksum of its own. */
-function partOf(place: ChainPlace): ChainPlace {
-  return place.checksum === undefined ? place : { ...place, checksum: undefined };
 }

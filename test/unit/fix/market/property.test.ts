@@ -125,6 +125,7 @@ class Client {
       unknown: () => [],
       budget: { charge: () => 0, owe: () => undefined, read: () => true },
       journal,
+      room: () => 2 ** 20,
       begin: type => {
         this.#writer.begin();
         this.#writer.field(35, type);

@@ -27,6 +27,7 @@ const client = {
   level: 0,
   isPaused: false,
   journal: undefined,
+  due: () => undefined,
   whole: () => expect.fail('trades have no W'),
   change: () => sent.push('X'),
   news: (_symbols: readonly string[], headline: string, text: string) => sent.push(`${headline}: ${text}`),
@@ -40,7 +41,7 @@ beforeEach(() => {
   sent = [];
   client.isPaused = false;
   subscription = new Subscription(REQUEST, 'A', client, new FixViews({ shards: 1, tell: () => {}, nowMs: () => 0 }));
-  subscription.start();
+  subscription.ask();
   view = subscription.views[0] as FixView;
 });
 

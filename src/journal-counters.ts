@@ -2,12 +2,12 @@
 import type { JournalNumbers } from './observe/journal-numbers.js';
 import type { JournalStats } from './threads/journal-records.js';
 
-const COUNTERS = ['records', 'bytes', 'sealed', 'fsyncs', 'fsyncSeconds', 'faults'] as const;
+const COUNTERS = ['records', 'bytes', 'sealed', 'fsyncs', 'fsyncSeconds', 'faults', 'keyless'] as const;
 type Counters = Record<(typeof COUNTERS)[number], number>;
 type Sizes = Pick<JournalNumbers, 'blocks' | 'segments' | 'segmentBytes' | 'subjects' | 'lagSeconds'>;
 
 export class JournalCounters {
-  readonly #before: Counters = { records: 0, bytes: 0, sealed: 0, fsyncs: 0, fsyncSeconds: 0, faults: 0 };
+  readonly #before: Counters = { records: 0, bytes: 0, sealed: 0, fsyncs: 0, fsyncSeconds: 0, faults: 0, keyless: 0 };
   #now: JournalStats | undefined;
 
   take(stats: JournalStats): void {

@@ -279,6 +279,7 @@ export class Journal {
       failure: this.#failure,
       lagSeconds: Math.max(this.#lagMicros, waitsMicros) / MICROS_PER_SECOND,
       subjects: this.#keys.size,
+      keyless: this.#keys.keyless,
     };
   }
 }

@@ -27,6 +27,8 @@ export interface JournalNumbers {
   readonly fsyncSeconds: number;
   /** Users and addresses that have a pseudonym. */
   readonly subjects: number;
+  /** Pseudonyms whose key was not kept, because there are too many. */
+  readonly keyless: number;
   /** Times that its thread died. */
   readonly restarts: number;
   readonly checkpoint: {

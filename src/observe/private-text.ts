@@ -8,7 +8,9 @@ export type Named = readonly [kind: 'user' | 'address', text: string];
 type NameOf = (...named: Named) => string;
 
 /** Who orders something without a name of their own: by `ADMIN_TOKEN`, or on this machine. */
-const NO_NAMES: ReadonlySet<string> = new Set(['token', 'local', 'unknown']);
+const NO_NAMES: ReadonlySet<string> = new Set(['', 'token', 'local', 'unknown']);
+/** Whoever logs the line has asked for it. */
+const PSEUDONYM = /^[ua]_[\w-]{22}$/;
 /** One user's orders, wherever a text quotes their topic or subject, or refuses them: `orders:alice`, `deadletter.orders.alice`. */
 const OWN_ORDERS = /(["'`]?)\b(orders[.:]|not entitled to orders of )/g;
 /** Shorter names are words that a text may have anyway. */
@@ -66,7 +68,12 @@ function renamed(key: string, value: unknown, nameOf: NameOf): unknown {
 
 function renamedText(key: string, text: string, nameOf: NameOf): string {
   const kind = NAMING_FIELDS[key];
-  if (kind !== undefined) return text === '' || NO_NAMES.has(text) ? text : nameOf(kind, text);
+  if (kind !== undefined) return NO_NAMES.has(text) || PSEUDONYM.test(text) ? text : nameOf(kind, text);
+  return withNamedOrders(text, nameOf);
+}
+
+/** A text with others in place of the users whose orders it quotes. */
+export function withNamedOrders(text: string, nameOf: NameOf): string {
   let result = '';
   let at = 0;
   for (const found of text.matchAll(OWN_ORDERS)) {
@@ -74,7 +81,7 @@ function renamedText(key: string, text: string, nameOf: NameOf): string {
     const start = found.index + whole.length;
     const user =
       start < at ? '' : head.endsWith(' ') ? text.slice(start) : userAt(text, start, quote, head.endsWith(':'));
-    if (user === '') continue;
+    if (user === '' || PSEUDONYM.test(user)) continue;
     result += text.slice(at, start) + nameOf('user', user);
     at = start + user.length;
   }

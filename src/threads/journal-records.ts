@@ -74,6 +74,8 @@ export interface JournalStats {
   readonly fsyncSeconds: number;
   /** Users and addresses that have a key. */
   readonly subjects: number;
+  /** Pseudonyms whose key was not kept, because there are too many. */
+  readonly keyless: number;
 }
 
 /** Journal thread → main. */

@@ -20,7 +20,7 @@ async function watched(env: Record<string, string>, readings: readonly (ClockRea
   const lines: string[] = [];
   const log = createLogger('info', 'edge-1', { write: (line: string) => lines.push(line) });
   let reading: ClockReading | undefined;
-  const journalling = await Journalling.create(readConfig(env), log, () => reading);
+  const journalling = await Journalling.create(readConfig(env), log, { clock: () => reading, privateLines: undefined });
   await journalling.open();
   const alarms: boolean[] = [];
   for (reading of readings) {

@@ -4,13 +4,13 @@ import { addressOption, OwnKeys, subjectsOf, userOption } from './own-keys.js';
 
 const DAY_MS = 86_400_000;
 const EXAMPLES = `
-Destroys the key of a pseudonym: the journal and the logs of this node can no longer be attributed to the user or the address by whoever
-holds them. The records stay, and the journal stays whole. A user who returns gets a new pseudonym. Works while the gateway runs. It is
-refused during a legal hold, and until the last record is older than JOURNAL_ERASE_AFTER (default: JOURNAL_RETENTION). Run it on every
-node, with the settings of its gateway. ops/privacy.md lists what it does not reach.
+Destroys the key of a pseudonym: whoever holds the journal and the logs of this node can no longer attribute them to the user or the
+address. The records stay, and the journal stays whole. A user who returns gets a new pseudonym. Works while the gateway runs: end the
+user’s connections first, because a connection’s id would link the old pseudonym to the new one. It is refused during a legal hold, and
+until the last record is older than JOURNAL_ERASE_AFTER (default: JOURNAL_RETENTION). Run it on every node, with the settings of its
+gateway. ops/privacy.md lists what it does not reach.
 
 Examples:
-  $ millrace journal erase --user alice
   $ millrace journal query --user alice --kind connected | jq -r .address | sort -u
   $ millrace journal erase --user alice --address a_Jp3cWQ0mYbq7dPz1S5x2Vg --address 203.0.113.7`;
 
@@ -33,6 +33,7 @@ async function erase(options: EraseOptions): Promise<void> {
   const subjects = subjectsOf(options);
   const own = new OwnKeys();
   const keepDays = Math.ceil(own.settings.eraseAfterMs / DAY_MS);
+  let erased = 0;
   for (const [kind, text] of subjects) {
     const pseudonym = own.keys.known(kind, text);
     const outcome = await own.change(() => own.keys.erase(kind, text, keepDays));
@@ -43,8 +44,14 @@ async function erase(options: EraseOptions): Promise<void> {
       process.exitCode = 1;
     } else if (pseudonym === undefined) {
       note(`this journal has no key of this ${kind}: it was not seen here, or it was erased before`);
-    } else say(`erased ${pseudonym}`);
+    } else {
+      say(`erased ${pseudonym}`);
+      erased++;
+    }
   }
   own.keys.close();
-  note('Erase on every node. Backups of the keys, recordings, JetStream and FIX_STORE are not reached: ops/privacy.md');
+  if (erased > 0)
+    note(
+      'Erase on every node. Backups of the keys, recordings, JetStream and FIX_STORE are not reached: ops/privacy.md',
+    );
 }

@@ -31,7 +31,9 @@ function read(path: string, masters: MasterKeys): Buffer {
   const key = unwrapKey(wrapped, USE, masters);
   if (key !== undefined) return key;
   const own = masters.map(({ id }) => id).join(', ');
-  throw new Error(`${path} is wrapped by the master key ${wrapped.split('.')[0]}; the file has ${own}`);
+  throw new Error(
+    `${path} is wrapped by the master key ${wrapped.split('.')[0]}; the file has ${own}. Restore it from its copy`,
+  );
 }
 
 /** Another process may create it at the same time: then its file stays. */

@@ -1,8 +1,11 @@
 /** Replaces users and addresses in a record by their pseudonyms. */
+import { withNamedOrders } from '../../observe/private-text.js';
 
 /** Begins topics whose name is a user. */
 export const ORDERS_TOPIC = 'orders:';
 const ANY = '*';
+/** Members whose words may quote the topic of a user's orders. */
+const TEXTS = ['reason', 'detail'] as const;
 
 export interface Pseudonyms {
   /** @throws {Error} when it cannot be stored */
@@ -19,26 +22,28 @@ export function withPseudonyms(record: Record<string, unknown>, pseudonyms: Pseu
   if (typeof record.user === 'string') record.user = user(record.user);
   if (typeof record.author === 'string') record.author = user(record.author);
   if (typeof record.address === 'string') record.address = pseudonyms.pseudonym('address', record.address);
+  for (const member of TEXTS) {
+    const text = record[member];
+    if (typeof text === 'string') record[member] = withNamedOrders(text, (_, name) => user(name));
+  }
   if (typeof record.topic === 'string') record.topic = topic(record.topic);
   if (isTexts(record.entitlements)) record.entitlements = record.entitlements.map(topic);
   if (record.stream === 'orders' && isTexts(record.symbols)) {
     record.symbols = record.symbols.map(name => (name === ANY ? name : user(name)));
   }
-  if (record.k === 'alert') record.alert = alertWithPseudonyms(record.alert as Record<string, unknown>, user, topic);
+  if (record.k === 'alert') record.alert = alertWithPseudonyms(record.alert as Record<string, unknown>, user);
   return record;
 }
 
-/** Of an alert, the users, the sentence that names them, and topics in its evidence. */
+/** Of an alert, the users and the sentence that names them. */
 function alertWithPseudonyms(
   alert: Record<string, unknown>,
   user: (name: string) => string,
-  topic: (name: string) => string,
 ): Readonly<Record<string, unknown>> {
   if (!isTexts(alert.users)) return alert;
   const named = alert.users.map(name => [name, user(name)] as const);
   const summary = named.reduce((text, [name, pseudonym]) => text.replaceAll(name, pseudonym), String(alert.summary));
-  const evidence = isTexts(alert.evidence) ? alert.evidence.map(topic) : alert.evidence;
-  return { ...alert, users: named.map(([, pseudonym]) => pseudonym), summary, evidence };
+  return { ...alert, users: named.map(([, pseudonym]) => pseudonym), summary };
 }
 
 const isTexts = (value: unknown): value is readonly string[] =>

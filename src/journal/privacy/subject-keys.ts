@@ -67,7 +67,7 @@ type EraseOutcome = { readonly ok: true; readonly pseudonym: string | undefined 
 
 export class SubjectKeys {
   /** Subjects that got a pseudonym without a key, because there were too many. */
-  unkept = 0;
+  keyless = 0;
   readonly #options: SubjectKeysOptions;
   readonly #file: SharedLines;
   readonly #subjects = new Map<string, Subject>();
@@ -136,7 +136,7 @@ export class SubjectKeys {
     const index = this.indexOf(kind, text);
     const subject = this.#subjects.get(index) ?? this.#add(kind, index, day);
     if (subject === undefined) {
-      this.unkept++;
+      this.keyless++;
       return pseudonymOf(kind, index, randomBytes(KEY_BYTES));
     }
     if (subject.seen < day) this.#tell(subject, { ...subject, seen: day }, seenLine(index, day));

@@ -115,6 +115,13 @@ export const journalMetrics: MetricGroup = {
       read: of(({ subjects }) => subjects),
     },
     {
+      name: 'millrace_journal_keyless_pseudonyms_total',
+      type: 'counter',
+      help: 'Pseudonyms given without a key that is kept, because 500,000 users and addresses have one',
+      absent: WITHOUT,
+      read: of(({ keyless }) => keyless),
+    },
+    {
       name: 'millrace_journal_checkpoint_age_seconds',
       type: 'gauge',
       help: 'Time since a signed checkpoint left this host, or since the start',

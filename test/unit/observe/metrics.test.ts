@@ -39,6 +39,7 @@ const MAIN: MainStats = {
     fsyncs: 4,
     fsyncSeconds: 0.01,
     subjects: 2,
+    keyless: 0,
     restarts: 0,
     checkpoint: { ageSeconds: 12, kept: 3, failed: 1, waiting: 0, lost: 0 },
   },

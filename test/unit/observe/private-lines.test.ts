@@ -66,6 +66,7 @@ describe('private log lines (R71)', () => {
     ['a quoted topic', { detail: "no view of 'orders:al ice' here" }, { detail: "no view of 'orders:u_6' here" }],
     ['an error', { err: new Error('orders.alice: refused') }, { err: { message: 'orders.u_5: refused' } }],
     ['a refusal', { reason: 'not entitled to orders of al ice' }, { reason: 'not entitled to orders of u_6' }],
+    ['a pseudonym', { users: ['u_0123456789abcdefghij_-', 'alice'] }, { users: ['u_0123456789abcdefghij_-', 'u_5'] }],
     ['all users', { subject: 'orders.*' }, { subject: 'orders.*' }],
     ['no user', { author: 'token', detail: 'the orders. All of them' }, { author: 'token' }],
   ])('find a user in %s', async (_, fields, expected) => {

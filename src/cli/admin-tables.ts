@@ -1,5 +1,5 @@
 /** What `millrace admin` prints for people. The texts may come from clients: `say` cleans them of control characters. */
-import type { AlertRow, ConnectionRow, SubscriptionRow } from '../protocol/admin-rows.js';
+import type { AlertRow, ConnectionRow, SubscriptionRow, UsageAnswer, UsageRow } from '../protocol/admin-rows.js';
 import type { ConnectionDetail } from '../threads/admin-messages.js';
 import { type Column, pairLines, tableLines } from './text-table.js';
 
@@ -154,6 +154,24 @@ export function alertLines({ id, time, detector, symbol, users, summary, figures
 }
 
 export const journalLines = (journal: object): string[] => pairLines(flat(journal));
+
+const USAGE_COLUMNS: Column<UsageRow>[] = [
+  { title: 'PRODUCT', of: row => row.product },
+  { title: 'VENDOR', of: row => row.vendor },
+  { title: 'FIRM', of: row => row.firm ?? 'all' },
+  { title: 'DATA', of: row => row.data },
+  { title: 'USERS', of: row => row.users },
+  { title: 'PRO', of: row => row.professional },
+  { title: 'NON-PRO', of: row => row.non_professional },
+  { title: 'DISPLAY', of: row => row.display },
+  { title: 'NON-DISPLAY', of: row => row.non_display },
+  { title: 'DEVICES', of: row => row.devices },
+  { title: 'AT ONCE', of: row => row.peak_connections },
+];
+
+export function usageLines({ rows, reservations, ...rest }: UsageAnswer): string[] {
+  return [...pairLines(flat(rest)), '', ...tableLines(USAGE_COLUMNS, rows), ...reservations];
+}
 
 /** Those that are set come first. */
 export function configLines({ settings }: { readonly settings: readonly Cells[] }): string[] {

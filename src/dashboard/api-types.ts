@@ -171,12 +171,6 @@ export interface LogLevel {
   readonly configured: string;
 }
 
-/** GET /journal */
-export interface JournalAnswer {
-  /** `off`: there is none. */
-  readonly state: 'off' | 'writing' | 'failing' | 'starting';
-}
-
 /** GET /alerts */
 export interface AlertsAnswer {
   readonly state: string;

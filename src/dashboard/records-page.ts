@@ -1,6 +1,5 @@
 /** What is kept for others: the state of the journal, and what clients used of licensed data this month. */
-import type { UsageAnswer, UsageRow } from '../protocol/admin-rows.js';
-import type { JournalAnswer } from './api-types.js';
+import type { JournalRow, UsageAnswer, UsageRow } from '../protocol/admin-rows.js';
 import { messageOf } from './dialogs.js';
 import { element, setText } from './dom.js';
 import { Facts } from './facts.js';
@@ -60,7 +59,7 @@ export class RecordsPage implements Page {
     this.#pollers = [
       new Poller({
         everyMs: JOURNAL_EVERY_MS,
-        run: async signal => this.#showJournal(await api.get<JournalAnswer>('/journal', {}, signal)),
+        run: async signal => this.#showJournal(await api.get<JournalRow>('/journal', {}, signal)),
         onFailure: cause => setText(this.#journalNote, messageOf(cause)),
       }),
       new Poller({
@@ -79,7 +78,7 @@ export class RecordsPage implements Page {
     for (const poller of this.#pollers) poller.stop();
   }
 
-  #showJournal(answer: JournalAnswer): void {
+  #showJournal(answer: JournalRow): void {
     setText(this.#journalNote, '');
     this.#facts.update(journalFacts(answer));
   }

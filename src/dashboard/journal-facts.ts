@@ -1,0 +1,52 @@
+/** What is known of the journal, as facts. */
+import type { JournalRow } from '../protocol/admin-rows.js';
+import type { Fact } from './facts.js';
+import { bytes, count, duration, UNKNOWN } from './format.js';
+
+/** Records older than this wait for the disk: the alert MillraceJournalLag. */
+const LAG_SECONDS_MAX = 5;
+/** The alert MillraceCheckpointsOld. */
+const CHECKPOINT_SECONDS_MAX = 300;
+
+export function journalFacts(journal: JournalRow): Fact[] {
+  const { state, checkpoint, failure } = journal;
+  if (state === 'off') return [{ term: 'State', text: 'off: JOURNAL_DIR is not set' }];
+  const { age_seconds: age } = checkpoint;
+  const isLate = age !== null && age > CHECKPOINT_SECONDS_MAX;
+  return [
+    {
+      term: 'State',
+      text: failure === null ? state : `${state}: ${failure}`,
+      tone: state === 'writing' ? 'good' : 'bad',
+    },
+    { term: 'New connections', text: journal.refusing ? 'refused' : 'admitted', tone: journal.refusing ? 'bad' : '' },
+    {
+      term: 'Folder',
+      text: `${journal.folder ?? UNKNOWN}${journal.takeover ? ' (another process has the main one)' : ''}`,
+    },
+    {
+      term: 'Behind events by',
+      text: duration(journal.lag_seconds),
+      tone: journal.lag_seconds > LAG_SECONDS_MAX ? 'warn' : '',
+    },
+    { term: 'Last checkpoint', text: age === null ? 'none yet' : `${duration(age)} ago`, tone: isLate ? 'bad' : '' },
+    {
+      term: 'Checkpoints kept elsewhere',
+      text: `${count(checkpoint.kept)}${checkpoint.waiting === 0 ? '' : `, ${count(checkpoint.waiting)} wait`}`,
+      tone: checkpoint.waiting === 0 ? '' : 'warn',
+    },
+    { term: 'Checkpoints lost', text: count(checkpoint.lost), tone: checkpoint.lost === 0 ? '' : 'bad' },
+    { term: 'Records lost', text: count(journal.dropped), tone: journal.dropped === 0 ? '' : 'bad' },
+    { term: 'Writes refused by the disk', text: count(journal.faults), tone: journal.faults === 0 ? '' : 'warn' },
+    { term: 'Records', text: count(journal.records) },
+    { term: 'Blocks', text: count(journal.blocks) },
+    { term: 'Written', text: bytes(journal.bytes) },
+    { term: 'Segments', text: count(journal.segments) },
+    { term: 'Users and addresses', text: count(journal.subjects) },
+    {
+      term: 'Clock',
+      text: journal.clock_alarm ? 'worse than CLOCK_DIVERGENCE_MAX, or unknown' : 'as required',
+      tone: journal.clock_alarm ? 'bad' : '',
+    },
+  ];
+}

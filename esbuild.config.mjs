@@ -11,8 +11,10 @@ const PROGRAMS = [
   ['cli/main', 'cli/vectors'],
   ['gateway/thread'],
   ['fix-thread'],
+  ['surveillance-thread'],
   ['encoder/task'],
   ['journal/thread'],
+  ['journal/usage/usage-thread'],
 ];
 const BUNDLED_LIBRARIES = ['jose', 'zod'];
 const CHUNK = /-[0-9A-Z]{8}\.js(\.map)?$/;

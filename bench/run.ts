@@ -15,6 +15,7 @@ import { MissingPrerequisite } from './harness/prerequisite.js';
 import { ProgressLine } from './harness/progress-line.js';
 import { http } from './http/suite.js';
 import { ingest } from './ingest/suite.js';
+import { journal } from './journal/suite.js';
 import { latency } from './latency/suite.js';
 import { micro } from './micro/suite.js';
 import { regions } from './regions/suite.js';
@@ -50,6 +51,7 @@ const SUITES: readonly Suite[] = [
   scaleSweep,
   scaleOut,
   bytes,
+  journal,
   surveillance,
   regions,
 ];

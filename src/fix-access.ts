@@ -1,4 +1,5 @@
 /** The FIX thread's credentials and limits: those of the WebSocket threads, with the same tables in shared memory. */
+
 import type { Credential } from './auth/credential.js';
 import { livesOf, RevocationList } from './auth/revocations.js';
 import type { FixAccess, FixLog, LoggedConnection, WorkBudget } from './fix/access.js';
@@ -9,6 +10,7 @@ import { MessageRate } from './gateway/limits/message-rate.js';
 import { Owners } from './gateway/limits/owner.js';
 import { spreadRetrySeconds } from './gateway/limits/retry-after.js';
 import { sharedNowMs } from './gateway/limits/shared-clock.js';
+import { UseCounts } from './gateway/limits/use-counts.js';
 import { WorkBudgets } from './gateway/limits/work-budgets.js';
 import type { ConnectionIds } from './gateway/model/connection-ids.js';
 import type { Access } from './gateway/sessions/access.js';
@@ -44,6 +46,7 @@ const UNAUTHORIZED = 401;
 export class SharedAccess implements FixAccess {
   readonly symbols: SymbolLookup;
   readonly limits: ConnectionLimits;
+  readonly uses: UseCounts;
   readonly credentials: Credentials;
   readonly budgets: WorkBudgets;
   readonly revocations: RevocationList;
@@ -51,12 +54,15 @@ export class SharedAccess implements FixAccess {
   isShedding = false;
   readonly #messageRate: MessageRate;
   readonly #owners: Owners;
+  readonly #post: (message: FromWorker) => void;
   readonly #apiKeys: Access['authentication']['apiKeys'];
 
   constructor(data: WorkerThreadData, access: Access, post: (message: FromWorker) => void) {
     const { config } = data;
     this.symbols = new SymbolLookup(config.symbols, post);
     this.limits = new ConnectionLimits(config.limits, data);
+    this.uses = new UseCounts(config.products, data, this.limits.refused);
+    this.#post = post;
     this.#messageRate = new MessageRate(config.limits.messagesPerSecondMax);
     this.revocations = new RevocationList({ lives: livesOf(config) });
     for (const revocation of data.revocations) this.revocations.take(revocation);
@@ -96,11 +102,19 @@ export class SharedAccess implements FixAccess {
       return laterText('the gateway is overloaded', spreadRetrySeconds());
     }
     const refusal = this.limits.enter(address, credential);
-    return refusal === undefined ? undefined : laterText(refusal.message, refusal.retryAfterSeconds);
+    if (refusal !== undefined) return laterText(refusal.message, refusal.retryAfterSeconds);
+    // A FIX session is there for market data.
+    const { sub: user } = credential;
+    const taken = this.uses.counts(user) ? this.uses.take(user) : 'within';
+    if (taken === 'over') this.#post({ type: 'over_user_limit', user, isUse: true });
+    if (taken !== 'refused') return undefined;
+    this.limits.leave(address, credential);
+    return laterText(this.uses.refusal, spreadRetrySeconds());
   }
 
   leave(address: string, credential: Credential): void {
     this.limits.leave(address, credential);
+    if (this.uses.counts(credential.sub)) this.uses.leave(credential.sub);
   }
 
   entitlementsOf(credential: Credential) {

@@ -256,6 +256,7 @@ function rowsOf({ views, isLive, request }: Subscription): SubscriptionRow[] {
       stream === 'depth' || stream === 'orderbook'
         ? Math.min(request.levels, levelsOfDetail(detailOfLane(lane)))
         : null,
+    delay: null,
     state: isLive || stream === 'trades' ? 'live' : 'waiting',
     epoch,
     seq,

@@ -9,6 +9,7 @@ import { FixServer, SAVE_MS, TICK_MS } from './fix/server.js';
 import { fixThreadStats } from './fix/stats.js';
 import { fixLogOf, recordsOf, SharedAccess } from './fix-access.js';
 import { FixOperators } from './fix-operators.js';
+import { FixUse } from './fix-use.js';
 import { clientAddressOf } from './gateway/edge/client-address.js';
 import { ConnectionIds } from './gateway/model/connection-ids.js';
 import type { Access } from './gateway/sessions/access.js';
@@ -45,6 +46,7 @@ export class FixWorker {
   readonly #views: FixViews;
   readonly #server: FixServer;
   readonly #operators: FixOperators;
+  readonly #use: FixUse;
   readonly #rings: readonly RingReader[];
   /** Undefined: there is no journal. */
   readonly #journal: JournalOutlet | undefined;
@@ -93,6 +95,7 @@ export class FixWorker {
       wallMicros: () => clock.nowMicros(),
       onFault: (what, cause) => this.fault(what, cause),
     });
+    this.#use = new FixUse({ counts: this.#shared.uses, connections: this.#server.connections, nowMs, post });
     this.#operators = new FixOperators({
       worker: data.worker,
       server: this.#server,
@@ -184,7 +187,10 @@ export class FixWorker {
         void this.#reload(message.id, message.settings);
         break;
       case 'oldest':
-        this.#post({ type: 'oldest', id: message.id, sinceMs: undefined });
+        this.#use.tellOldest(message);
+        break;
+      case 'replace_oldest':
+        this.#use.replaceOldest(message.user);
         break;
       default:
         this.#receiveForThread(message);

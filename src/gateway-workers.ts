@@ -14,6 +14,7 @@ import type { DescriptorWatch } from './observe/descriptors.js';
 import type { Logger } from './observe/log.js';
 import type { SampledNotes } from './observe/sampled-notes.js';
 import { FIX_THREAD, GATEWAY_THREAD } from './programs.js';
+import type { SurveillanceSide } from './surveillance-side.js';
 import { type FromFix, isFromFix } from './threads/fix-messages.js';
 import type { FromWorker } from './threads/thread-messages.js';
 
@@ -26,6 +27,7 @@ interface WorkerWiring {
   readonly descriptors: DescriptorWatch;
   readonly keySet: KeySetPosts;
   readonly fix: FixSide;
+  readonly surveillance: SurveillanceSide;
   readonly journal: Journalling;
   /** What is made after the threads' supervisor. */
   readonly later: () => { readonly hub: Hub; readonly reload: Reload };
@@ -86,12 +88,14 @@ export function newWorkers(wiring: WorkerWiring): Workers {
   return { supervisor: workers, questions };
 }
 
-function take({ loads, notes, keySet, fix, later }: WorkerWiring, worker: number, message: FromWorker | FromFix): void {
+function take(wiring: WorkerWiring, worker: number, message: FromWorker | FromFix): void {
+  const { loads, notes, keySet, fix, surveillance, later } = wiring;
   if (message.type === 'load') loads.set(worker, message.level);
   else if (message.type === 'shed') notes.shed(worker, message.sockets, message.bytes);
   else if (message.type === 'clients') notes.clients(message.lines, message.leftOut);
   else if (message.type === 'keys_wanted') void keySet.wanted(worker);
   else if (message.type === 'reloaded') later().reload.answered(message.id, message.reloaded);
+  else if (message.type === 'behaviour') surveillance.behaviour(message);
   else if (isFromFix(message)) fix.receive(message);
   else later().hub.fromWorker(worker, message);
 }

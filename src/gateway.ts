@@ -14,7 +14,6 @@ import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
 import { readerThreads } from './config/reader-threads.js';
 import { feedOfHub } from './feed/feed-of-hub.js';
-import type { Feed } from './feed-contract/feed.js';
 import { FixSide } from './fix-side.js';
 import { type CertificateFiles, certificateFilesOf } from './gateway/supervision/certificate-files.js';
 import { KeySetPosts } from './gateway/supervision/key-set-posts.js';
@@ -26,13 +25,11 @@ import { feedSink } from './hub/feed-sink.js';
 import type { Hub } from './hub/hub.js';
 import { ServiceStatus } from './hub/service-status.js';
 import { Loads } from './hub/shards/loads.js';
-import type { Journalling } from './journalling.js';
 import { type LoadedParts, loadParts } from './loaded-parts.js';
 import { endInTurn, inTime } from './observe/deadline.js';
 import { DescriptorWatch } from './observe/descriptors.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { SampledNotes } from './observe/sampled-notes.js';
-import type { Tracing } from './observe/tracing/tracing.js';
 import { Readiness } from './readiness.js';
 import { ControlOrders } from './revocation/control-orders.js';
 import { RevocationKeeper } from './revocation/keeper.js';
@@ -51,9 +48,7 @@ export class Gateway {
   readonly #host: GatewayHost;
   readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
   readonly #notes: SampledNotes;
-  readonly #feed: Feed;
-  readonly #tracing: Tracing | undefined;
-  readonly #journal: Journalling;
+  readonly #loaded: LoadedParts;
   readonly #hub: Hub;
   readonly #workers: WorkerSupervisor;
   readonly #admin: Admin;
@@ -82,14 +77,13 @@ export class Gateway {
     return new Gateway(config, log, host, await loadParts(config, log, host));
   }
 
-  private constructor(config: Config, log: Logger, host: GatewayHost, { journal, feed, tracing }: LoadedParts) {
+  private constructor(config: Config, log: Logger, host: GatewayHost, loaded: LoadedParts) {
+    const { journal, feed, tracing } = loaded;
     this.#host = host;
     this.#config = config;
     this.#log = log;
     this.#notes = new SampledNotes(log, this.#sampler);
-    this.#feed = feed;
-    this.#tracing = tracing;
-    this.#journal = journal;
+    this.#loaded = loaded;
     this.#revocations = new RevocationKeeper({
       config,
       log,
@@ -164,7 +158,7 @@ export class Gateway {
       areDescriptorsShort: this.#descriptors.isShort,
       areRevocationsReadable: this.#revocations.isReadable,
       areKeysMissing: this.#keySet.isMissing,
-      isJournalRefusing: this.#journal.isRefusing,
+      isJournalRefusing: this.#loaded.journal.isRefusing,
     }));
   }
 
@@ -178,7 +172,8 @@ export class Gateway {
       descriptors: this.#descriptors,
       keySet: this.#keySet,
       fix: this.#fix,
-      journal: this.#journal,
+      surveillance: this.#loaded.surveillance,
+      journal: this.#loaded.journal,
       later: () => ({ hub: this.#hub, reload: this.#reload }),
       isDrainOrdered: () => this.#isDraining && this.#draining === undefined,
       onFatal: reason => this.#host.onFatal(reason),
@@ -186,7 +181,7 @@ export class Gateway {
         common: { readiness: this.#readiness.cells, liveSecret: this.#liveSecret },
         rings,
         doorbells,
-        traces: this.#tracing?.workers,
+        traces: this.#loaded.tracing?.workers,
         revocations: () => this.#revocations.all,
       },
     });
@@ -237,11 +232,13 @@ export class Gateway {
 
   async #start(predecessor: Predecessor | undefined): Promise<void> {
     if (predecessor === undefined) this.#adminPort = await this.#admin.server.listen();
-    const { name } = this.#feed;
+    const { feed, journal, surveillance } = this.#loaded;
+    const { name } = feed;
     const sink = feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log: this.#log, name });
-    const [outcome] = await Promise.all([this.#feed.start(sink), this.#keySet.open()]);
+    const observed = await surveillance.open(sink);
+    const [outcome] = await Promise.all([feed.start(observed), this.#keySet.open(), this.#hub.delays.open()]);
     if (!outcome.ok) throw new ConfigError(outcome.detail);
-    await Promise.all([this.#revocations.open(), this.#fix.open(predecessor !== undefined), this.#journal.open()]);
+    await Promise.all([this.#revocations.open(), this.#fix.open(predecessor !== undefined), journal.open()]);
     this.#isFeedStarted = true;
     if (this.#closing !== undefined) throw new Error('closed during the start');
     // After the feed starts: from then on this process hears of new revocations itself.
@@ -299,6 +296,7 @@ export class Gateway {
    * @throws {AggregateError} with everything that failed
    */
   async #close(): Promise<void> {
+    const { feed, journal, surveillance, tracing } = this.#loaded;
     this.#descriptors.stop();
     this.#readiness.stop();
     this.#admin.stop();
@@ -307,11 +305,15 @@ export class Gateway {
     const workers = this.#workers.close();
     const failures = await endInTurn([
       { name: 'workers', maxMs: 2_000, end: () => workers },
-      { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#feed.stop(), this.#revocations.close()]) },
+      {
+        name: 'feed',
+        maxMs: 1_000,
+        end: () => Promise.all([feed.stop(), surveillance.close(), this.#revocations.close()]),
+      },
       { name: 'hub', maxMs: 700, end: () => Promise.all([this.#hub.close(), this.#fix.close()]) },
       { name: 'admin', maxMs: 300, end: () => this.#admin.server.close() },
-      { name: 'journal', maxMs: 900, end: () => this.#journal.close() },
-      { name: 'tracing', maxMs: 300, end: async () => this.#tracing?.close() },
+      { name: 'journal', maxMs: 900, end: () => journal.close() },
+      { name: 'tracing', maxMs: 300, end: async () => tracing?.close() },
     ]);
     // A process whose threads hold sockets cannot exit cleanly.
     await workers;
@@ -334,16 +336,17 @@ export class Gateway {
     return {
       hub: this.#hub,
       workers: this.#workers,
-      feed: this.#feed,
+      feed: this.#loaded.feed,
       status: this.#status,
       loads: this.#loads,
       descriptors: this.#descriptors,
       revocations: this.#revocations.stats,
       keySet: this.#keySet.stats,
-      tracing: this.#tracing?.stats,
+      surveillance: this.#loaded.surveillance.stats,
+      tracing: this.#loaded.tracing?.stats,
       certificate: this.#certificate,
       clock: this.#host.clock(),
-      journal: this.#journal,
+      journal: this.#loaded.journal,
       logLinesLost: this.#host.logLinesLost(),
     };
   }

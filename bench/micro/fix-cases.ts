@@ -11,7 +11,13 @@ import type { MicroCase } from './micro-case.js';
 const SYMBOL = 'BTC/USDT';
 const LEVELS = 3;
 const WALL_MICROS = 1_790_000_000_000_000;
-const EVERYTHING = { hasFullTrades: false, maySubscribe: () => true, lacksRoles: () => [] };
+const EVERYTHING = {
+  hasFullTrades: false,
+  maySubscribe: () => true,
+  lacksRoles: () => [],
+  delayMsOf: () => 0,
+  lacksProduct: () => undefined,
+};
 
 export function fixCases(): MicroCase[] {
   return [{ name: 'FIX message of a session', run: writing(), reference: stringBuilding() }];

@@ -1,10 +1,11 @@
 /** What surveillance finds of planted episodes, what it reports besides, and what it costs. R72. */
-import { EPISODE_KINDS, type EpisodeKind, type EpisodeLabel } from '../../src/feed/simulator/orders/episodes.js';
+import { EPISODE_KINDS } from '../../src/feed/simulator/orders/episodes.js';
 import { SeededRandom } from '../../src/feed/simulator/seeded-random.js';
-import type { Alert } from '../../src/surveillance/alert.js';
+import { type Score, scoresOf } from '../../src/surveillance/score.js';
 import { count, fixed, percent } from '../report/figures.js';
 import type { SuiteReport } from '../report/report.js';
 import type { Suite } from '../suite.js';
+import { CLIENT_KINDS, WatchedClients } from './watched-clients.js';
 import { WatchedMarket } from './watched-market.js';
 
 const FULL = { seeds: 50, quietSeconds: 3600 };
@@ -13,19 +14,14 @@ const QUICK = { seeds: 5, quietSeconds: 600 };
 const WARM_UP_SECONDS = 600;
 /** Each episode is over within this time. */
 const EPISODE_SECONDS = 420;
+const CLIENT_SECONDS = 180;
 /** The weakest episode: well below every threshold. */
 const STRENGTH_MIN = 0.3;
 const STRENGTHS = ['blatant', 'mixed'] as const;
 
 type Strength = (typeof STRENGTHS)[number];
 
-interface Outcome {
-  planted: number;
-  found: number;
-  /** Alerts of this detector about an episode’s users, and about others. */
-  right: number;
-  wrong: number;
-}
+type Outcome = { -readonly [Name in Exclude<keyof Score, 'detector'>]: number };
 
 export const surveillance: Suite = {
   name: 'surveillance',
@@ -37,7 +33,10 @@ export const surveillance: Suite = {
     let quietAlerts = 0;
     for (let seed = 1; seed <= seeds; seed++) {
       progress(`seed ${seed} of ${seeds}`);
-      for (const strength of STRENGTHS) judge(planted(seed, strength, cost), strength, outcomes);
+      for (const strength of STRENGTHS) {
+        judge(planted(seed, strength, cost), strength, outcomes);
+        judge(misbehaving(seed, strength), strength, outcomes);
+      }
       quietAlerts += quiet(seed, quietSeconds, cost);
     }
     return report({ seeds, quietSeconds }, outcomes, quietAlerts, cost);
@@ -50,19 +49,34 @@ function planted(seed: number, strength: Strength, cost: Cost): WatchedMarket {
   const random = new SeededRandom(seed, 1);
   market.run(WARM_UP_SECONDS);
   for (const kind of EPISODE_KINDS) {
-    market.plant(kind, 5, strength === 'blatant' ? 1 : STRENGTH_MIN + (1 - STRENGTH_MIN) * random.fraction());
+    market.plant(kind, 5, strengthOf(strength, random));
     market.run(EPISODE_SECONDS);
   }
   add(cost, market);
   return market;
 }
 
+/** A gateway with a client that misbehaves in each way. */
+function misbehaving(seed: number, strength: Strength): WatchedClients {
+  const clients = new WatchedClients(seed);
+  const random = new SeededRandom(seed, 3);
+  clients.run(WARM_UP_SECONDS);
+  for (const kind of CLIENT_KINDS) clients.plant(kind, strengthOf(strength, random));
+  clients.run(CLIENT_SECONDS);
+  return clients;
+}
+
+const strengthOf = (strength: Strength, random: SeededRandom): number =>
+  strength === 'blatant' ? 1 : STRENGTH_MIN + (1 - STRENGTH_MIN) * random.fraction();
+
 /** @returns alerts about ordinary flow */
 function quiet(seed: number, seconds: number, cost: Cost): number {
   const market = new WatchedMarket(seed + 1_000_000);
   market.run(seconds);
   add(cost, market);
-  return market.alerts.length;
+  const clients = new WatchedClients(seed + 1_000_000);
+  clients.run(seconds);
+  return market.alerts.length + clients.alerts.length;
 }
 
 interface Cost {
@@ -75,28 +89,18 @@ function add(cost: Cost, { orders, trades, watchingMs }: WatchedMarket): void {
   cost.ms += watchingMs;
 }
 
-function judge({ labels, alerts }: WatchedMarket, strength: Strength, outcomes: Map<string, Outcome>): void {
-  const of = (kind: EpisodeKind): Outcome => {
-    const key = `${kind} ${strength}`;
+function judge(
+  { labels, alerts }: Pick<WatchedClients, 'labels' | 'alerts'>,
+  strength: Strength,
+  outcomes: Map<string, Outcome>,
+): void {
+  for (const { detector, ...score } of scoresOf(labels, alerts)) {
+    const key = `${detector} ${strength}`;
     const outcome = outcomes.get(key) ?? { planted: 0, found: 0, right: 0, wrong: 0 };
     outcomes.set(key, outcome);
-    return outcome;
-  };
-  for (const label of labels) {
-    const outcome = of(label.kind);
-    outcome.planted++;
-    if (alerts.some(alert => isOf(alert, label))) outcome.found++;
-  }
-  for (const alert of alerts) {
-    const outcome = of(alert.detector);
-    if (labels.some(label => isOf(alert, label))) outcome.right++;
-    else outcome.wrong++;
+    for (const name of ['planted', 'found', 'right', 'wrong'] as const) outcome[name] += score[name];
   }
 }
-
-/** The same pattern, and no user besides those who did it. */
-const isOf = ({ detector, users }: Alert, { kind, users: planted }: EpisodeLabel): boolean =>
-  detector === kind && users.every(user => planted.includes(user));
 
 function report(
   settings: { seeds: number; quietSeconds: number },
@@ -104,7 +108,7 @@ function report(
   quietAlerts: number,
   { events, ms }: Cost,
 ): SuiteReport {
-  const rows = EPISODE_KINDS.flatMap(kind =>
+  const rows = [...EPISODE_KINDS, ...CLIENT_KINDS].flatMap(kind =>
     STRENGTHS.map(strength => {
       const { planted = 0, found = 0, right = 0, wrong = 0 } = outcomes.get(`${kind} ${strength}`) ?? {};
       return { kind, strength, planted, found, recall: found / planted, precision: right / (right + wrong), wrong };
@@ -117,7 +121,7 @@ function report(
     settings: { ...settings },
     tables: [
       {
-        title: `One symbol, ${settings.seeds} seeds, an episode of each kind; ${count(events)} orders and trades in all`,
+        title: `One symbol and 200 clients, ${settings.seeds} seeds, an episode of each kind; ${count(events)} orders and trades in all`,
         columns: ['detector', 'episodes', 'planted', 'found', 'recall', 'precision', 'wrong alerts'],
         rows: rows.map(({ kind, strength, planted, found, recall, precision, wrong }) => [
           kind,

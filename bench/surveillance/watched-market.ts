@@ -3,8 +3,9 @@ import type { EpisodeKind, EpisodeLabel } from '../../src/feed/simulator/orders/
 import { OrderMarket } from '../../src/feed/simulator/orders/order-market.js';
 import { SeededRandom } from '../../src/feed/simulator/seeded-random.js';
 import type { Alert } from '../../src/surveillance/alert.js';
+import { Depths } from '../../src/surveillance/depths.js';
 import type { MarketEvent } from '../../src/surveillance/events.js';
-import { parseBook, parseOrder, parseTrade } from '../../src/surveillance/parse.js';
+import { parseOrder, parseTrade } from '../../src/surveillance/parse.js';
 import { Surveillance } from '../../src/surveillance/surveillance.js';
 import { DEFAULT_THRESHOLDS } from '../../src/surveillance/thresholds.js';
 
@@ -25,6 +26,7 @@ export class WatchedMarket {
   watchingMs = 0;
   readonly #surveillance = new Surveillance(DEFAULT_THRESHOLDS, alert => this.alerts.push(alert));
   readonly #market: OrderMarket;
+  readonly #depths = new Depths();
 
   constructor(seed: number) {
     const sink = {
@@ -49,7 +51,8 @@ export class WatchedMarket {
   run(seconds: number): void {
     const until = this.#market.nowMicros + seconds * SECOND_MICROS;
     while (this.#market.step(until)) {
-      this.#watch(parseBook(this.#market.book() as unknown as Members, this.#market.nowMicros));
+      const book = this.#market.book();
+      this.#watch(this.#depths.take(book as unknown as Members, book.symbol, this.#market.nowMicros));
     }
   }
 

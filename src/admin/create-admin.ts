@@ -25,6 +25,7 @@ import { processRoutes } from './process-routes.js';
 import { AdminServer } from './server.js';
 import { TopicRates } from './topic-rates.js';
 import { topicRoutes } from './topic-routes.js';
+import { usageRoutes } from './usage-routes.js';
 
 interface AdminSources
   extends Pick<ApiParts, 'config' | 'settings' | 'log' | 'parts' | 'isDraining' | 'drain' | 'live'> {
@@ -88,7 +89,13 @@ function newServer(
     notReady,
     pages: new DashboardPages(PAGES, () => ({ host: config().host, port: parts().workers.port })),
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
-    routes: [...processRoutes(api), ...connectionRoutes(api), ...topicRoutes(api), ...orderRoutes(api)],
+    routes: [
+      ...processRoutes(api),
+      ...connectionRoutes(api),
+      ...topicRoutes(api),
+      ...orderRoutes(api),
+      ...usageRoutes(api, onFault),
+    ],
     onForbidden: ({ method, path }, caller) => changeLog(api, caller, `${method} ${path}`, undefined)('forbidden'),
     onFault,
   });

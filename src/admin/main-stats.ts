@@ -28,6 +28,8 @@ export interface MainParts {
   readonly keySet: KeySetStats | undefined;
   readonly certificate: { readonly expiresAtMs: number | undefined } | undefined;
   readonly clock: ClockReading | undefined;
+  /** Undefined: there is none. */
+  readonly surveillance: MainStats['surveillance'];
   /** Undefined: nothing is traced. */
   readonly tracing: MainStats['tracing'];
   readonly journal: {
@@ -48,7 +50,20 @@ export interface Surroundings {
 }
 
 export function mainStatsOf(parts: MainParts, around: Surroundings): MainStats {
-  const { hub, workers, feed, status, loads, descriptors, revocations, keySet, certificate, clock, tracing } = parts;
+  const {
+    hub,
+    workers,
+    feed,
+    status,
+    loads,
+    descriptors,
+    revocations,
+    keySet,
+    certificate,
+    clock,
+    tracing,
+    surveillance,
+  } = parts;
   const { logLinesLost } = parts;
   const { shards, subjects, holds } = hub;
   const { encoders, kinds, ...counters } = hub.counters;
@@ -79,6 +94,7 @@ export function mainStatsOf(parts: MainParts, around: Surroundings): MainStats {
     revocations,
     keySet,
     tracing,
+    surveillance,
     logLinesLost,
     workersHung: workers.hung,
     workersStuck: workers.stuck,
@@ -93,6 +109,7 @@ export function mainStatsOf(parts: MainParts, around: Surroundings): MainStats {
     replaysRecovered: hub.replays.recovered,
     replaysUnrecovered: hub.replays.unrecovered,
     replaysCancelled: hub.replays.cancelled,
+    delayed: hub.delays.stats,
   };
 }
 

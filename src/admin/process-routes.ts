@@ -28,6 +28,7 @@ export function processRoutes(parts: ApiParts): Route[] {
     ),
     read('/threads', {}, () => json(threads(parts))),
     read('/feed', {}, () => json(feed(parts))),
+    read('/alerts', {}, () => json(alerts(parts))),
     read('/journal', {}, () => json(journalAnswer(parts.parts()))),
     read('/config', {}, () => json({ settings: effectiveSettings(parts.settings(), parts.config()) })),
     read('/openapi.json', {}, () => json(openApi)),
@@ -142,5 +143,18 @@ function feed({ parts }: ApiParts): object {
     })),
     failovers: stats?.failovers ?? 0,
     symbols: subjects,
+  };
+}
+
+function alerts({ parts }: ApiParts): object {
+  const { surveillance } = parts();
+  const { state = 'off', detail = '', counters, dropped = 0, alerts: found = [] } = surveillance ?? {};
+  return {
+    state,
+    detail,
+    events: counters?.events ?? 0,
+    dropped: dropped + (counters?.dropped ?? 0),
+    lag_ms: Math.round(counters?.lagMs ?? 0),
+    alerts: found,
   };
 }

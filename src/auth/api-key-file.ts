@@ -1,6 +1,6 @@
 /**
- * API keys and the file of their hashes: `{"keys":[{"id","hash","sub","tier","roles","entitlements"?,"expires_at"?,
- * "created_at"?}]}`. A key is `mr_<id>_<secret>`, and its hash is the SHA-256 of that whole text.
+ * API keys and the file of their hashes: `{"keys":[{"id","hash","sub","tier","roles","entitlements"?,"firm"?,
+ * "professional"?,"use"?,"expires_at"?,"created_at"?}]}`. A key is `mr_<id>_<secret>`, and its hash is the SHA-256 of that whole text.
  *
  * Unlike for passwords, one SHA-256 is enough: the secret is 32 random bytes, so there is no dictionary that a slow
  * hash would have to slow down, and guessing is hopeless at any speed. A slow hash would only let strangers waste the
@@ -15,7 +15,8 @@ import { isEntitlement } from '../protocol/entitlement.js';
 import { isUser, USER_RULE } from '../protocol/user-subject.js';
 import { TIERS } from '../protocol/view-options.js';
 import { API_KEY_ID, apiKeyDigest } from './api-key-text.js';
-import { JSON_FILE_BYTES_MAX, readJsonFile } from './json-file.js';
+import { FIRM_RULE, isFirm, USES } from './declared-use.js';
+import { JSON_FILE_BYTES_MAX, placeOf, readJsonFile } from './json-file.js';
 
 const ID_BYTES = 8;
 const SECRET_BYTES = 32;
@@ -32,6 +33,9 @@ const entrySchema = z.strictObject({
   tier: z.enum(TIERS).default('retail'),
   roles: z.array(z.string().min(1)).default([]),
   entitlements: z.array(z.string().refine(isEntitlement, 'must be stream:pattern, such as depth:BTC/*')).optional(),
+  firm: z.string().refine(isFirm, FIRM_RULE).optional(),
+  professional: z.boolean().optional(),
+  use: z.enum(USES).optional(),
   expires_at: time.optional(),
   created_at: time.optional(),
 });
@@ -131,13 +135,4 @@ function unlessMissing(error: unknown): undefined {
 
 function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined;
-}
-
-/** `['keys', 3, 'tier']` → `keys[3].tier: `. */
-function placeOf(path: readonly PropertyKey[]): string {
-  const text = path.reduce<string>(
-    (before, part) => before + (typeof part === 'number' ? `[${part}]` : `.${String(part)}`),
-    '',
-  );
-  return text === '' ? '' : `${text.replace(/^\./, '')}: `;
 }

@@ -134,12 +134,15 @@ class ApiKeys implements ApiKeyVerifier {
 function knownOf(entry: ApiKeyEntry, before: Known | undefined): Known {
   const text = JSON.stringify(entry);
   if (before?.text === text) return before;
-  const { id, hash, sub, tier, roles, entitlements, expires_at, created_at } = entry;
+  const { id, hash, sub, tier, roles, entitlements, firm, professional, use, expires_at, created_at } = entry;
   const credential: Credential = Object.freeze({
     sub,
     tier,
     roles: Object.freeze(roles),
     entitlements: entitlements === undefined ? undefined : Object.freeze(entitlements),
+    ...(firm === undefined ? undefined : { firm }),
+    ...(professional === undefined ? undefined : { professional }),
+    ...(use === undefined ? undefined : { use }),
     expiresAtMs: expires_at === undefined ? Number.POSITIVE_INFINITY : Date.parse(expires_at),
     issuedAtMs: created_at === undefined ? undefined : Date.parse(created_at),
     jti: undefined,

@@ -1,11 +1,14 @@
 /** Who a connection belongs to, and what it may subscribe to. */
-import { isName, STREAMS, type Stream, sourceKindOf, symbolMatcher } from '../protocol/topics.js';
+import { DELAYED } from '../protocol/entitlement.js';
+import { ALL_SYMBOLS, isName, STREAMS, type Stream, sourceKindOf, symbolMatcher } from '../protocol/topics.js';
 import type { Tier } from '../protocol/view-options.js';
+import type { DeclaredUse } from './declared-use.js';
+import { NO_PRODUCTS, type Product, type Products } from './product.js';
 
 /** Longest token id, in UTF-16 code units. */
 export const SUBJECT_LENGTH_MAX = 256;
 
-export interface Credential {
+export interface Credential extends DeclaredUse {
   /** The user; '' for an anonymous connection. */
   readonly sub: string;
   readonly tier: Tier;
@@ -35,7 +38,7 @@ export const ANONYMOUS: Credential = Object.freeze({
   sub: '',
   tier: 'retail',
   roles: Object.freeze([]),
-  entitlements: Object.freeze(['trades:*', 'orderbook:*', 'depth:*']),
+  entitlements: Object.freeze(['trades:*', 'orderbook:*', 'depth:*', 'delayed:*']),
   expiresAtMs: Number.POSITIVE_INFINITY,
   issuedAtMs: undefined,
   jti: undefined,
@@ -55,10 +58,14 @@ export interface Entitlements {
   /** True if trades include their parties and fees. */
   readonly hasFullTrades: boolean;
   /**
-   * `name` is the topic's: a symbol, a user, a channel or a room. It may be `*`, every symbol of the stream; only a
+   * True if the topic may be seen in real time. `name` is the topic's: a symbol, a user, a channel or a room. It may be `*`, every symbol of the stream; only a
    * pattern that matches everything grants that. Users always have their own orders only.
    */
   maySubscribe(stream: Stream, name: string): boolean;
+  /** How late the credential may see a topic that `maySubscribe` refuses, ms; 0: not at all. */
+  delayMsOf(stream: Stream, name: string): number;
+  /** The product that keeps a topic from being seen in real time; undefined: it may be, or no product is the reason. */
+  lacksProduct(stream: Stream, name: string): Product | undefined;
   /** Of a topic that is granted, but only with one of these roles, which the credential lacks; empty for others. */
   lacksRoles(stream: Stream, name: string): readonly string[];
 }
@@ -88,27 +95,59 @@ export function compileEntitlements(
   credential: Credential,
   policy: TopicPolicy = NO_POLICY,
   defaults: readonly string[] = [],
+  products: Products = NO_PRODUCTS,
 ): Entitlements {
   const { sub, roles } = credential;
   const entitlements = [...(credential.entitlements ?? defaults), ...policy.grants(roles)];
   const isGranted = grants(entitlements);
+  const isDelayGranted = symbolMatcher(patternsOf(entitlements, DELAYED));
+  const mayExist = (stream: Stream, name: string): boolean => {
+    if (sub === '' && NEEDS_USER.has(stream)) return false;
+    if (stream === 'orders' && name !== sub) return false;
+    return !NAMED_BY_CLIENTS.has(stream) || isName(sourceKindOf(stream), name);
+  };
+  const lacked = (stream: Stream, name: string): Product | undefined =>
+    products.of(stream, name).find(product => !mayHaveNow(credential, product));
   return {
     hasFullTrades: entitlements.includes(FULL_TRADES),
-    maySubscribe(stream, name) {
-      if (sub === '' && NEEDS_USER.has(stream)) return false;
-      if (stream === 'orders' && name !== sub) return false;
-      if (NAMED_BY_CLIENTS.has(stream) && !isName(sourceKindOf(stream), name)) return false;
-      return isGranted(stream, name) && policy.allows(roles, stream, name);
+    maySubscribe: (stream, name) =>
+      mayExist(stream, name) &&
+      isGranted(stream, name) &&
+      policy.allows(roles, stream, name) &&
+      lacked(stream, name) === undefined,
+    delayMsOf(stream, name) {
+      // Symbols have different delays, so there is no delayed topic of all of them.
+      const of = name === ALL_SYMBOLS ? [] : products.of(stream, name);
+      if (of.length === 0 || !mayExist(stream, name) || !policy.allows(roles, stream, name)) return 0;
+      if (isGranted(stream, name) && lacked(stream, name) === undefined) return 0;
+      return Math.min(...of.map(({ code, delayMs = 0 }) => (isDelayGranted(code) ? delayMs : 0))) === 0
+        ? 0
+        : Math.max(...of.map(({ delayMs = 0 }) => delayMs));
+    },
+    lacksProduct(stream, name) {
+      if (isGranted(stream, name)) return lacked(stream, name);
+      return name === ALL_SYMBOLS ? undefined : products.of(stream, name)[0];
     },
     lacksRoles: (stream, name) => (isGranted(stream, name) ? policy.requires(roles, stream, name) : []),
   };
 }
 
+/** Vendors want to know who sees their data in real time, so a product that can be delayed is delayed for strangers. */
+function mayHaveNow({ sub, use, professional }: Credential, product: Product): boolean {
+  if (sub === '' && product.delayMs !== undefined) return false;
+  if (product.use !== undefined && product.use !== use) return false;
+  return product.professional === undefined || product.professional === professional;
+}
+
+function patternsOf(entitlements: readonly string[], kind: string): string[] {
+  const prefix = `${kind}:`;
+  return entitlements.filter(text => text.startsWith(prefix)).map(text => text.slice(prefix.length));
+}
+
 function grants(entitlements: readonly string[]): (stream: Stream, name: string) => boolean {
   const matchers = new Map<Stream, (name: string) => boolean>();
   for (const stream of STREAMS) {
-    const prefix = `${stream}:`;
-    const patterns = entitlements.filter(text => text.startsWith(prefix)).map(text => text.slice(prefix.length));
+    const patterns = patternsOf(entitlements, stream);
     if (stream === 'trades' && entitlements.includes(FULL_TRADES)) patterns.push('*');
     if (patterns.length > 0) matchers.set(stream, symbolMatcher(patterns));
   }

@@ -24,3 +24,12 @@ export async function readJsonFile(shown: string, path: string): Promise<unknown
     throw new ConfigError(`${shown}: is not JSON`, { cause });
   }
 }
+
+/** Where in a file an entry is: `['keys', 3, 'tier']` → `keys[3].tier: `; '' for the file as a whole. */
+export function placeOf(path: readonly PropertyKey[]): string {
+  const text = path.reduce<string>(
+    (before, part) => before + (typeof part === 'number' ? `[${part}]` : `.${String(part)}`),
+    '',
+  );
+  return text === '' ? '' : `${text.replace(/^\./, '')}: `;
+}

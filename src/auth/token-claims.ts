@@ -7,6 +7,7 @@ import { isEntitlement } from '../protocol/entitlement.js';
 import { isUser } from '../protocol/user-subject.js';
 import { TIERS, type Tier } from '../protocol/view-options.js';
 import { type Credential, SUBJECT_LENGTH_MAX } from './credential.js';
+import { type DeclaredUse, isFirm, professionalOf, useOf } from './declared-use.js';
 import { type RefusedToken, refusedToken, type TokenResult } from './token-refusal.js';
 
 /** The last time that `Date` can represent, ms since the Unix epoch (ECMA-262, section 21.4.1.1). */
@@ -58,7 +59,10 @@ function withUser(payload: JWTPayload, config: AuthConfig, nowMs: number): Token
   if (roles === 'invalid') return refusedToken('claims', claims.roles.join(', '));
   const entitlements = entitlementsOf(payload, claims);
   if (entitlements === 'invalid') return refusedToken('claims', claims.entitlements.join(', '));
+  const declared = declaredOf(payload, claims);
+  if (Array.isArray(declared)) return refusedToken('claims', declared.join(', '));
   const credential: Credential = Object.freeze({
+    ...declared,
     sub: claimAt(payload, claims.user) as string,
     tier,
     roles: roles ?? [],
@@ -112,6 +116,26 @@ function entitlementsOf(payload: JWTPayload, { entitlements: paths }: ClaimsConf
   // In a claim for other things too, such as `scope`, most texts are no entitlements.
   if (paths.join() !== 'entitlements') return texts.filter(isEntitlement);
   return texts.every(isEntitlement) ? texts : 'invalid';
+}
+
+/** What the token declares, or the claims that do not say what they should: who may see what depends on it. */
+function declaredOf(payload: JWTPayload, claims: ClaimsConfig): DeclaredUse | readonly string[] {
+  const firm = firstAt(payload, claims.firm);
+  const professional = firstAt(payload, claims.professional);
+  const use = firstAt(payload, claims.use);
+  if (firm !== undefined && !isFirm(firm)) return claims.firm;
+  const declared = { firm, professional: professionalOf(professional), use: useOf(use) };
+  if (professional !== undefined && declared.professional === undefined) return claims.professional;
+  if (use !== undefined && declared.use === undefined) return claims.use;
+  return Object.fromEntries(Object.entries(declared).filter(([, value]) => value !== undefined));
+}
+
+function firstAt(payload: JWTPayload, paths: readonly string[]): unknown {
+  for (const path of paths) {
+    const value = claimAt(payload, path);
+    if (value !== undefined && value !== null && value !== '') return value;
+  }
+  return undefined;
 }
 
 /** The texts at these paths together: arrays of texts, or text separated by blanks. Undefined if there is no claim. */

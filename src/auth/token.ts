@@ -7,6 +7,7 @@ import { type JWTPayload, SignJWT } from 'jose';
 import type { AuthConfig } from '../config/environment.js';
 import type { Tier } from '../protocol/view-options.js';
 import type { Credential } from './credential.js';
+import type { Use } from './declared-use.js';
 import { KeySet, type KeySource } from './key-set.js';
 import { readTokenKeys, type TokenKeys } from './keys.js';
 import { verifiedBySecret } from './secret-token.js';
@@ -134,6 +135,9 @@ export interface TokenRequest {
   readonly roles?: readonly string[];
   /** Default: every public stream. */
   readonly entitlements?: readonly string[] | undefined;
+  readonly firm?: string | undefined;
+  readonly professional?: boolean | undefined;
+  readonly use?: Use | undefined;
   readonly ttlMs: number;
   readonly issuer?: string | undefined;
   readonly audience?: string | undefined;
@@ -141,12 +145,15 @@ export interface TokenRequest {
 
 /** Signs a token that {@link createTokenVerifier} with the same secret accepts for `ttlMs`, rounded up to a second. */
 export async function mintToken(request: TokenRequest, nowMs: () => number = Date.now): Promise<string> {
-  const { entitlements, issuer, audience } = request;
+  const { entitlements, firm, professional, use, issuer, audience } = request;
   const issuedAt = Math.floor(nowMs() / 1000);
   const token = new SignJWT({
     tier: request.tier ?? 'retail',
     roles: [...(request.roles ?? [])],
     ...(entitlements === undefined ? {} : { entitlements: [...entitlements] }),
+    ...(firm === undefined ? {} : { firm }),
+    ...(professional === undefined ? {} : { professional }),
+    ...(use === undefined ? {} : { use }),
   })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(request.sub)

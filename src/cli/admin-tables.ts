@@ -1,5 +1,5 @@
 /** What `millrace admin` prints for people. The texts may come from clients: `say` cleans them of control characters. */
-import type { ConnectionRow, SubscriptionRow } from '../protocol/admin-rows.js';
+import type { AlertRow, ConnectionRow, SubscriptionRow } from '../protocol/admin-rows.js';
 import type { ConnectionDetail } from '../threads/admin-messages.js';
 import { type Column, pairLines, tableLines } from './text-table.js';
 
@@ -67,6 +67,7 @@ const SUBSCRIPTION_COLUMNS: Column<SubscriptionRow>[] = [
   { title: 'TOPIC', of: row => row.topic },
   { title: 'CLASS', of: row => row.class },
   { title: 'SERVED', of: row => row.served_class },
+  { title: 'DELAY', of: row => row.delay ?? '' },
   { title: 'STATE', of: row => row.state },
   { title: 'EPOCH', of: row => row.epoch },
   { title: 'SEQ', of: row => String(row.seq) },
@@ -135,6 +136,22 @@ export function threadsLines(answer: Silent & { readonly threads: readonly Cells
 
 export const feedLines = (feed: object): string[] => pairLines(flat(feed));
 
+/** The newest alert comes last, next to the prompt. */
+export function alertsLines(answer: Cells & { readonly alerts: readonly AlertRow[] }): string[] {
+  const { alerts, ...rest } = answer;
+  return [...pairLines(flat(rest)), ...alerts.toReversed().flatMap(alert => ['', ...alertLines(alert)])];
+}
+
+export function alertLines({ id, time, detector, symbol, users, summary, figures, evidence }: AlertRow): string[] {
+  const about = symbol === null ? detector : `${detector} ${symbol}`;
+  const shown = Object.entries(figures).map(([name, figure]) => `${name} ${figure}`);
+  return [
+    `${time} ${about} by ${users.join(', ') || 'a client without a credential'}`,
+    `  ${summary}`,
+    `  ${shown.join(', ')}`,
+    `  alert ${id}; evidence ${evidence.join(' ')}`,
+  ];
+}
 export const journalLines = (journal: object): string[] => pairLines(flat(journal));
 
 /** Those that are set come first. */

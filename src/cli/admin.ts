@@ -111,6 +111,7 @@ function reads(): Command[] {
       ),
     plain('threads', 'the threads and their load', shown.threadsLines),
     plain('feed', 'the feed and its servers', shown.feedLines),
+    plain('alerts', 'surveillance, and its last 100 alerts with their evidence', shown.alertsLines),
     plain('journal', 'the journal: its state, lag and last checkpoint', shown.journalLines),
     plain('config', 'the settings in effect, secrets hidden', shown.configLines),
     plain('revocations', 'the revocations in force, at most 5,000', shown.revocationsLines),

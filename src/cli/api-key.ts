@@ -1,9 +1,19 @@
 import { Command, Option } from 'commander';
 import { type ApiKeyEntry, changeApiKeyFile, newApiKey, readApiKeyFile } from '../auth/api-key-file.js';
 import { apiKeyIdOf } from '../auth/api-key-text.js';
+import type { Use } from '../auth/declared-use.js';
 import { ConfigError } from '../config/config-error.js';
 import type { Tier } from '../protocol/view-options.js';
-import { entitlementOption, roleOption, subOption, tierOption, ttlMs } from './credential-options.js';
+import {
+  entitlementOption,
+  firmOption,
+  professionalOption,
+  roleOption,
+  subOption,
+  tierOption,
+  ttlMs,
+  useOption,
+} from './credential-options.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { note, say } from './output.js';
 
@@ -20,6 +30,9 @@ interface CreateOptions {
   readonly tier: Tier;
   readonly role: readonly string[];
   readonly entitlement?: readonly string[];
+  readonly firm?: string;
+  readonly professional?: boolean;
+  readonly use?: Use;
   readonly ttl?: number;
   readonly file: string;
 }
@@ -41,6 +54,9 @@ function createCommand(): Command {
     .addOption(tierOption())
     .addOption(roleOption())
     .addOption(entitlementOption())
+    .addOption(firmOption())
+    .addOption(professionalOption())
+    .addOption(useOption())
     .addOption(new Option('--ttl <duration>', 'how long it is valid: 1h, 90d (default: no expiry)').argParser(ttlMs))
     .addOption(fileOption('created if there is none'))
     .action(async (options: CreateOptions) => {
@@ -88,7 +104,7 @@ function fileOption(more?: string): Option {
 }
 
 function entryOf(id: string, hash: string, options: CreateOptions): ApiKeyEntry {
-  const { sub, tier, role, entitlement, ttl } = options;
+  const { sub, tier, role, entitlement, firm, professional, use, ttl } = options;
   const now = Date.now();
   return {
     id,
@@ -97,6 +113,9 @@ function entryOf(id: string, hash: string, options: CreateOptions): ApiKeyEntry 
     tier,
     roles: [...role],
     ...(entitlement === undefined ? {} : { entitlements: [...entitlement] }),
+    ...(firm === undefined ? {} : { firm }),
+    ...(professional === undefined ? {} : { professional }),
+    ...(use === undefined ? {} : { use }),
     ...(ttl === undefined ? {} : { expires_at: new Date(now + ttl).toISOString() }),
     created_at: new Date(now).toISOString(),
   };

@@ -1,5 +1,6 @@
 /** Options for a new credential: `millrace token` and `millrace api-key create`. */
 import { InvalidArgumentError, Option } from 'commander';
+import { FIRM_RULE, isFirm, professionalOf, USES } from '../auth/declared-use.js';
 import { parseDurationMs } from '../config/duration.js';
 import { isEntitlement } from '../protocol/entitlement.js';
 import { isUser, USER_RULE } from '../protocol/user-subject.js';
@@ -27,6 +28,21 @@ export function entitlementOption(): Option {
   ).argParser(entitlement);
 }
 
+export function firmOption(): Option {
+  return new Option('--firm <firm>', 'firm of the user, for usage reports').argParser(firm);
+}
+
+export function professionalOption(): Option {
+  return new Option(
+    '--professional <true|false>',
+    'whether the user is a professional, for products and reports',
+  ).argParser(professional);
+}
+
+export function useOption(): Option {
+  return new Option('--use <use>', 'what the data is used for, for products and reports').choices(USES);
+}
+
 /** Parses the argument of `--ttl`. */
 export function ttlMs(text: string): number {
   const ms = parseDurationMs(text);
@@ -39,6 +55,17 @@ function subject(text: string): string {
   throw new InvalidArgumentError(`It ${USER_RULE}`);
 }
 
+function firm(text: string): string {
+  if (isFirm(text)) return text;
+  throw new InvalidArgumentError(`It ${FIRM_RULE}`);
+}
+
+function professional(text: string): boolean {
+  const value = professionalOf(text);
+  if (value !== undefined) return value;
+  throw new InvalidArgumentError('It must be true or false');
+}
+
 function role(text: string, before: readonly string[]): readonly string[] {
   if (text !== '') return [...before, text];
   throw new InvalidArgumentError('It must not be empty');
@@ -46,5 +73,7 @@ function role(text: string, before: readonly string[]): readonly string[] {
 
 function entitlement(text: string, before: readonly string[] = []): readonly string[] {
   if (isEntitlement(text)) return [...before, text];
-  throw new InvalidArgumentError('It must be stream:pattern, such as quotes:AAPL, depth:BTC/* or trades:full');
+  throw new InvalidArgumentError(
+    'It must be stream:pattern, such as quotes:AAPL, depth:BTC/* or trades:full, or delayed:pattern of product codes',
+  );
 }

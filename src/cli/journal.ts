@@ -7,7 +7,8 @@ what they prove.
 Examples:
   $ millrace journal verify /var/lib/millrace/journal --checkpoints checkpoints.txt
   $ millrace journal query --user alice --from 2026-11-02T10:00:00Z --to 2026-11-02T11:00:00Z
-  $ millrace journal reconstruct --connection 5f0c2a91e3d7-2s --topic quotes:AAPL --recording monday.rec`;
+  $ millrace journal reconstruct --connection 5f0c2a91e3d7-2s --topic quotes:AAPL --recording monday.rec
+  $ millrace journal usage --month 2026-11 --products products.json /var/lib/millrace/journal`;
 
 /** Loaded on demand, one file each. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
@@ -16,6 +17,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['hold', async () => (await import('./journal/hold.js')).holdCommand()],
   ['keys', async () => (await import('./journal/keys.js')).keysCommand()],
   ['query', async () => (await import('./journal/query.js')).queryCommand()],
+  ['usage', async () => (await import('./journal/usage.js')).usageCommand()],
+  ['reconstruct', async () => (await import('./journal/reconstruct.js')).reconstructCommand()],
 ]);
 
 /** `millrace journal`: what a gateway recorded for auditors. @param asked the command's name; undefined: all */

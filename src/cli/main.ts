@@ -22,6 +22,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['journal', async () => (await import('./journal.js')).journalCommand(process.argv[3])],
   ['record', async () => (await import('./record.js')).recordCommand()],
   ['simulate', async () => (await import('./simulate.js')).simulateCommand()],
+  ['surveillance', async () => (await import('./surveillance.js')).surveillanceCommand()],
   ['vectors', async () => (await import('./vectors.js')).vectorsCommand()],
   ['reference', async () => (await import('./reference.js')).referenceCommand()],
   ['asyncapi', async () => (await import('./asyncapi.js')).asyncApiCommand(packageVersion())],

@@ -10,12 +10,15 @@ import { CommandFailure, reasonOf } from './failure.js';
 import { natsConfig, natsOption } from './nats-connection.js';
 import { note } from './output.js';
 
+const ALL_ORDERS = 'orders.>';
+
 const EXAMPLES = `
-Records what is published on md.> until Ctrl-C. Never overwrites an existing recording.
+Records what is published on md.> until Ctrl-C, with --orders also orders.>, which surveillance needs; orders name their users. Never overwrites an existing recording.
 If the file becomes unwritable, for example on a full disk, the command exits with 1; you can replay what was recorded so far.
 
 Examples:
   $ millrace record monday.rec --nats nats://127.0.0.1:4222
+  $ millrace record --orders monday.rec
   $ FEED=replay REPLAY_FILE=monday.rec REPLAY_SPEED=10 millrace serve`;
 
 /** `millrace record`: records market data from NATS into a file for FEED=replay. */
@@ -24,14 +27,15 @@ export function recordCommand(): Command {
     .description('record market data from NATS into a file, for a later replay')
     .argument('<file>', 'the recording; created')
     .addOption(natsOption())
+    .option('--orders', 'record the orders of all users, too')
     .addHelpText('after', EXAMPLES)
-    .action(async (file: string, options: { nats: string }) => {
-      process.exitCode = await record(file, options.nats);
+    .action(async (file: string, options: { nats: string; orders?: boolean }) => {
+      process.exitCode = await record(file, options.nats, options.orders === true);
     });
 }
 
 /** Resolves with the exit code after SIGINT or SIGTERM, or when the disk is full: 1 if the recording is incomplete. */
-async function record(file: string, url: string): Promise<number> {
+async function record(file: string, url: string, hasOrders: boolean): Promise<number> {
   const config = natsConfig(url, process.env);
   let isComplete = true;
   const recorder = await openRecorder(file, error => {
@@ -47,13 +51,16 @@ async function record(file: string, url: string): Promise<number> {
     notice: (what, detail) => note(`${what}: ${detail}`),
   };
   const outcome = await feed.start(sink);
-  if (!outcome.ok) {
+  const followed = outcome.ok && hasOrders ? await feed.follow(ALL_ORDERS, true) : outcome;
+  if (!followed.ok) {
+    await feed.stop();
     await recorder.close();
     await removeEmpty(file);
-    throw new CommandFailure(outcome.detail);
+    throw new CommandFailure(followed.detail);
   }
-  const pattern = new SubjectPrefix(config.subjectPrefix).add('md.>');
-  note(`recording ${pattern} from ${withoutSecrets(config.url)} into ${file}; Ctrl-C stops`);
+  const prefix = new SubjectPrefix(config.subjectPrefix);
+  const patterns = ['md.>', ...(hasOrders ? [ALL_ORDERS] : [])].map(pattern => prefix.add(pattern));
+  note(`recording ${patterns.join(' and ')} from ${withoutSecrets(config.url)} into ${file}; Ctrl-C stops`);
   await Promise.race([interrupted(), recorder.failed]);
   await feed.stop();
   await recorder.close();

@@ -1,8 +1,10 @@
+import { appendFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Events, headers, type NatsConnection } from 'nats';
 import { ConfigError } from '../config/config-error.js';
 import { readConfig, type SimulatorConfig } from '../config/environment.js';
 import { withoutSecrets } from '../config/url-text.js';
+import { ALL_ORDERS } from '../feed/simulator/orders/order-desk.js';
 import { SimulatorFeed } from '../feed/simulator/simulator.js';
 import { type FeedMessage, type FeedSink, systemClock } from '../feed-contract/feed.js';
 import { SubjectPrefix } from '../protocol/subject-prefix.js';
@@ -14,12 +16,14 @@ import { note } from './output.js';
 const EXAMPLES = `
 Publishes quotes, trades and books of all its symbols on md.> until Ctrl-C, just as the built-in simulator does. Exits with 1
 when the connection is lost, so that a supervisor can restart it. A changing book is published whole every five seconds and as
-changed levels in between, so a gateway may start at any time.
+changed levels in between, so a gateway may start at any time. With --orders there is one more symbol, DEMO, whose orders and trades come
+from a simulated venue, with patterns of abuse planted now and then.
 
 Examples:
   $ millrace simulate --nats nats://127.0.0.1:4222
   $ millrace simulate --symbols AAPL,BTC/USDT --rate 500
-  $ millrace simulate --symbols 1000 --interval 250ms --seed 7`;
+  $ millrace simulate --symbols 1000 --interval 250ms --seed 7
+  $ millrace simulate --orders --labels monday.rec.labels`;
 
 /** Most symbols per publisher: the first book of each is published at once. */
 const SYMBOLS_MAX = 10_000;
@@ -37,6 +41,8 @@ interface SimulateOptions {
   readonly rate: number;
   readonly interval: number;
   readonly seed: number;
+  readonly orders?: boolean;
+  readonly labels?: string;
 }
 
 /** `millrace simulate`: a publisher of simulated market data. */
@@ -63,6 +69,8 @@ export function simulateCommand(): Command {
     .addOption(
       new Option('--seed <n>', 'equal seeds, equal markets').argParser(setting('SIM_SEED', 'seed')).default(seed),
     )
+    .option('--orders', 'add the symbol DEMO, with the orders of its users')
+    .option('--labels <file>', 'append what is planted into these orders, a JSON object a line')
     .addHelpText('after', EXAMPLES)
     .action(simulate);
 }
@@ -78,9 +86,19 @@ async function simulate(options: SimulateOptions): Promise<void> {
     updatesPerSecond: rate,
     intervalMs: interval,
     seed,
+    hasOrders: options.orders === true,
   };
+  if (options.labels !== undefined && options.orders !== true) throw new CommandFailure('--labels needs --orders');
   const names = 'names' in symbols ? symbols.names : [];
-  const feed = new SimulatorFeed({ config, symbols: names, clock: systemClock });
+  const labels = options.labels;
+  const feed = new SimulatorFeed({
+    config,
+    symbols: names,
+    clock: systemClock,
+    onPlanted: label => {
+      if (labels !== undefined) appendFileSync(labels, `${JSON.stringify(label)}\n`);
+    },
+  });
   const server = natsConfig(nats, process.env);
   const connection = await connectOnce(server);
   const where = withoutSecrets(server.url);
@@ -213,6 +231,7 @@ function apply(side: Map<string, string>, levels: BookMessage['bids']): void {
 
 function wantEverything(feed: SimulatorFeed, wanted: boolean): void {
   for (const kind of MARKET_DATA_KINDS) feed.follow(subjectOf(kind, ALL_SYMBOLS), wanted);
+  feed.follow(ALL_ORDERS, wanted);
 }
 
 /** Why publishing has become impossible; pending until then. */
@@ -254,7 +273,7 @@ function symbolsArgument(text: string): Symbols {
 }
 
 /** Parses an option like the gateway's environment variable of the same meaning. */
-function setting(variable: string, member: keyof SimulatorConfig) {
+function setting(variable: string, member: 'updatesPerSecond' | 'intervalMs' | 'seed') {
   return (text: string): number => {
     try {
       return readConfig({ [variable]: text }).simulator[member];

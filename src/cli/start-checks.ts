@@ -15,6 +15,7 @@ import { makesOwnKey } from '../config/variables/auth.js';
 import { misfit, thisHost } from '../gateway/native/uws-packages.js';
 import { readCertificate } from '../gateway/supervision/certificate-files.js';
 import { KEYS_FOLDER } from '../journal/privacy/key-wrap.js';
+import { readThresholds } from '../surveillance/thresholds-file.js';
 import { reasonOf } from './failure.js';
 
 /** Warn about a certificate that expires within this time. */
@@ -39,10 +40,12 @@ export async function startFindings(config: Config, nowMs: number = Date.now()):
     async () => notices.push(...(await certificateNotices(config, nowMs))),
     () => checkKey(config),
     async () => (await import('../auth/policy.js')).openPolicy(auth.policyFile),
+    () => checkProducts(config.products.file),
     () => checkApiKeys(auth.apiKeysFile),
     () => checkWritable('REVOCATIONS_FILE', config.revocations.file),
     () => checkFix(config),
     () => checkMasterKey(config),
+    () => readThresholds(config.surveillance?.thresholdsFile, 'SURVEILLANCE_THRESHOLDS'),
     ...(feed === 'replay' ? [() => checkReadable('REPLAY_FILE', replay.file)] : []),
     ...(feed === 'nats'
       ? [
@@ -143,6 +146,10 @@ async function checkKey({ auth }: Config): Promise<void> {
   if (makesOwnKey(auth)) return;
   const { readTokenKeys } = await import('../auth/keys.js');
   await readTokenKeys(auth);
+}
+
+async function checkProducts(file: string | undefined): Promise<void> {
+  if (file !== undefined) await (await import('../auth/products.js')).openProducts(file);
 }
 
 async function checkApiKeys(file: string | undefined): Promise<void> {

@@ -1,11 +1,21 @@
 import { Command, Option } from 'commander';
+import type { Use } from '../auth/declared-use.js';
 import { createTokenVerifier, mintToken, TOKEN_BYTES_MAX } from '../auth/token.js';
 import { refusalText } from '../auth/token-refusal.js';
 import { type AuthConfig, givenText, readConfig } from '../config/environment.js';
 import { withFiles } from '../config/settings-files.js';
 import { claims } from '../config/variables/auth.js';
 import type { Tier } from '../protocol/view-options.js';
-import { entitlementOption, roleOption, subOption, tierOption, ttlMs } from './credential-options.js';
+import {
+  entitlementOption,
+  firmOption,
+  professionalOption,
+  roleOption,
+  subOption,
+  tierOption,
+  ttlMs,
+  useOption,
+} from './credential-options.js';
 import { CommandFailure } from './failure.js';
 import { say } from './output.js';
 
@@ -16,7 +26,8 @@ Standard output is the token and nothing else.
 Examples:
   $ export AUTH_JWT_SECRET=$(openssl rand -hex 32)
   $ TOKEN=$(millrace token --sub alice --tier institutional --role trader --ttl 1h)
-  $ millrace token --sub bob --entitlement 'quotes:*' --entitlement 'depth:BTC/*' --entitlement trades:full`;
+  $ millrace token --sub bob --entitlement 'quotes:*' --entitlement 'depth:BTC/*' --entitlement trades:full
+  $ millrace token --sub carol --firm 'Acme Ltd' --professional true --use display --entitlement 'delayed:*'`;
 
 /** What a gateway reads of tokens. */
 const READ = ['AUTH_JWT_SECRET', 'AUTH_ISSUER', 'AUTH_AUDIENCE', 'AUTH_AUTHORIZED_PARTIES', 'AUTH_REQUIRED_SCOPE']
@@ -28,6 +39,9 @@ interface TokenOptions {
   readonly tier: Tier;
   readonly role: readonly string[];
   readonly entitlement?: readonly string[];
+  readonly firm?: string;
+  readonly professional?: boolean;
+  readonly use?: Use;
   readonly ttl: number;
 }
 
@@ -39,6 +53,9 @@ export function tokenCommand(): Command {
     .addOption(tierOption())
     .addOption(roleOption())
     .addOption(entitlementOption())
+    .addOption(firmOption())
+    .addOption(professionalOption())
+    .addOption(useOption())
     .addOption(
       new Option('--ttl <duration>', 'how long it is valid: 90s, 30m, 1h, 7d')
         .argParser(ttlMs)
@@ -70,6 +87,9 @@ async function mint(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<stri
     tier: options.tier,
     roles: options.role,
     entitlements: options.entitlement,
+    firm: options.firm,
+    professional: options.professional,
+    use: options.use,
     ttlMs: options.ttl,
     issuer: issuers[0],
     audience: audiences[0],
@@ -84,7 +104,8 @@ async function mint(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<stri
 }
 
 /** A gateway with these settings may read other claims, or require some that the token lacks. */
-async function checkUse(token: string, auth: AuthConfig, { sub, tier, role }: TokenOptions): Promise<void> {
+async function checkUse(token: string, auth: AuthConfig, options: TokenOptions): Promise<void> {
+  const { sub, tier, role, firm, professional, use } = options;
   const result = await (await createTokenVerifier(auth)).verify(token);
   if (!result.ok) {
     throw new CommandFailure(`a gateway with these settings would refuse the token: ${refusalText(result)}`);
@@ -93,4 +114,7 @@ async function checkUse(token: string, auth: AuthConfig, { sub, tier, role }: To
   const isSame = credential.sub === sub && credential.tier === tier && credential.roles.join() === role.join();
   if (!isSame)
     throw new CommandFailure('a gateway with these AUTH_CLAIM_… settings would not read sub, tier and roles');
+  const isDeclared = [credential.firm === firm, credential.professional === professional, credential.use === use];
+  if (isDeclared.includes(false))
+    throw new CommandFailure('a gateway with these AUTH_CLAIM_… settings would not read firm, professional and use');
 }

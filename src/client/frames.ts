@@ -64,6 +64,8 @@ export interface Trade extends Chained {
   readonly price: Numeric;
   readonly quantity: Numeric;
   readonly executed_at?: string;
+  /** Who took the liquidity: `buy` or `sell`. */
+  readonly aggressor_side?: string;
   /** These four are sent only to a credential entitled to `trades:full`. */
   readonly buyer_id?: Reference;
   readonly seller_id?: Reference;
@@ -73,12 +75,15 @@ export interface Trade extends Chained {
 
 export interface OrderUpdate extends Chained {
   readonly type: 'order_update';
-  readonly action: 'created' | 'filled' | 'partially_filled' | 'cancelled' | 'rejected';
+  readonly action: 'created' | 'replaced' | 'filled' | 'partially_filled' | 'cancelled' | 'rejected';
   readonly order_id: Reference;
   readonly user_id: string;
   readonly symbol?: string;
   readonly side?: string;
   readonly status?: string;
+  readonly order_type?: string;
+  /** Of a cancelled order: `user`, or `exchange`. */
+  readonly cancelled_by?: string;
   readonly quantity?: Numeric;
   readonly filled_quantity?: Numeric;
   /** null or absent if the order has none. */

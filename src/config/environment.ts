@@ -33,6 +33,12 @@ import {
 } from './variables/journal.js';
 import { ANY_ADDRESS, type ProcessVariables, processConfig, processProblems } from './variables/process.js';
 import { type ProductsConfig, type ProductVariables, productProblems, productsConfig } from './variables/products.js';
+import {
+  type SurveillanceConfig,
+  type SurveillanceVariables,
+  surveillanceConfig,
+  surveillanceProblems,
+} from './variables/surveillance.js';
 import { type TracingConfig, type TracingVariables, tracingConfig } from './variables/tracing.js';
 
 export { type Environment, givenText } from './given-text.js';
@@ -58,6 +64,8 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
   readonly journal: JournalConfig | undefined;
   readonly clock: ClockConfig;
   readonly products: ProductsConfig;
+  /** Undefined: there is no surveillance. */
+  readonly surveillance: SurveillanceConfig | undefined;
   /** Undefined: nothing is traced. */
   readonly tracing: TracingConfig | undefined;
   /** Files that settings are read from, by variable: others must not be able to read them. */
@@ -74,6 +82,7 @@ type Variables = ProcessVariables &
   FixVariables &
   JournalVariables &
   ProductVariables &
+  SurveillanceVariables &
   TracingVariables;
 
 /**
@@ -96,6 +105,8 @@ export function readConfig(env: Environment, cores: number = availableParallelis
   const files = settingsFiles(env);
   const feed = feedConfig(v, files);
   const isGiven = (name: string) => givenText(env, name) !== undefined;
+  const auth = authConfig(v);
+  const isDemo = feed.feed === 'simulator' && makesOwnKey(auth);
   const wrong = [
     ...processProblems(v),
     ...feedProblems(v),
@@ -103,14 +114,15 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     ...clientProblems(v, isGiven),
     ...fixProblems(v, isGiven),
     ...journalProblems(v, isGiven),
-    ...productProblems(v, isGiven),
+    ...productProblems(v),
+    ...surveillanceProblems(v, isDemo, isGiven),
   ];
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
-  const auth = authConfig(v);
   return Object.freeze({
     ...processConfig(v, cores),
     host: v.HOST ?? (makesOwnKey(auth) ? LOOPBACK : ANY_ADDRESS),
     ...feed,
+    simulator: { ...feed.simulator, hasOrders: v.SIM_ORDERS ?? isDemo },
     ...clientsConfig(v),
     auth,
     hasOwnKey: makesOwnKey(auth),
@@ -121,6 +133,7 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     journal: journalConfig(v),
     clock: clockConfig(v),
     products: productsConfig(v),
+    surveillance: surveillanceConfig(v, isDemo),
     tracing: tracingConfig(v, v.NODE_NAME),
     settingsFiles: files,
   });

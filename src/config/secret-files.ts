@@ -20,7 +20,7 @@ type NamedFiles = Readonly<Record<string, string | undefined>>;
 
 /** @throws {ConfigError} naming every configured file whose mode gives others too much access. */
 export async function checkFiles(config: Config): Promise<void> {
-  const { tls, auth, nats, fix, journal } = config;
+  const { tls, auth, nats, fix, products, journal } = config;
   const { SETTINGS_FILE: settings, ...secretFiles } = config.settingsFiles;
   const isSecret = settings !== undefined && holdsSecrets(settings);
   await checkModes(
@@ -41,6 +41,7 @@ export async function checkFiles(config: Config): Promise<void> {
       AUTH_JWKS_FILE: auth.jwksFile,
       AUTH_API_KEYS_FILE: auth.apiKeysFile,
       POLICY_FILE: auth.policyFile,
+      PRODUCTS_FILE: products.file,
       NATS_TLS_CA: nats.tlsCaFile,
       NATS_TLS_CERT: nats.tlsCertFile,
     },

@@ -8,6 +8,7 @@ import { fixGroups } from './variables/fix.js';
 import { journalGroups } from './variables/journal.js';
 import { processGroups } from './variables/process.js';
 import { productGroups } from './variables/products.js';
+import { surveillanceGroups } from './variables/surveillance.js';
 import { tracing } from './variables/tracing.js';
 
 /** The variable that names the file of a secret. */
@@ -21,6 +22,7 @@ const DECLARED: readonly SettingGroup[] = [
   ...fixGroups,
   ...journalGroups,
   ...productGroups,
+  ...surveillanceGroups,
   tracing,
 ];
 

@@ -45,6 +45,8 @@ export interface SimulatorConfig {
   readonly updatesPerSecond: number;
   readonly intervalMs: number;
   readonly seed: number;
+  /** Whether one more symbol has a venue with orders. */
+  readonly hasOrders?: boolean;
 }
 
 export interface ReplayConfig {

@@ -1,5 +1,5 @@
 /** Answers of the admin API, as far as the dashboard reads them: src/admin/openapi.json describes them. */
-import type { ConnectionRow, Sample, SubscriptionRow } from '../protocol/admin-rows.js';
+import type { AlertRow, ConnectionRow, Sample, SubscriptionRow } from '../protocol/admin-rows.js';
 
 export interface Percentiles {
   readonly p50: number;
@@ -61,6 +61,9 @@ export interface ConnectionDetail extends ConnectionRow {
     readonly kind: string;
     readonly id: string | null;
     readonly expires_at: string | null;
+    readonly firm: string | null;
+    readonly professional: boolean | null;
+    readonly use: string | null;
   } | null;
   readonly received_bytes: number;
   readonly sent_bytes: number;
@@ -166,4 +169,17 @@ export interface DrainResult {
 export interface LogLevel {
   readonly level: string;
   readonly configured: string;
+}
+
+/** GET /journal */
+export interface JournalAnswer {
+  /** `off`: there is none. */
+  readonly state: 'off' | 'writing' | 'failing' | 'starting';
+}
+
+/** GET /alerts */
+export interface AlertsAnswer {
+  readonly state: string;
+  readonly detail: string;
+  readonly alerts: readonly AlertRow[];
 }

@@ -20,6 +20,7 @@ const TOPIC_COLUMNS: readonly Column<SubscriptionRow>[] = [
   { title: 'Topic', text: ({ topic }) => topic, href: ({ topic }) => topicHash(topic), isMono: true },
   { title: 'Class asked for', text: row => row.class },
   { title: 'Class served', text: row => row.served_class, tone: row => (row.served_class === row.class ? '' : 'warn') },
+  { title: 'Delay', text: row => row.delay ?? '' },
   { title: 'Levels', isNumber: true, text: ({ levels }) => count(levels) },
   { title: 'State', text: ({ state }) => state, tone: ({ state }) => (state === 'paused' ? 'warn' : '') },
   { title: 'Epoch', text: ({ epoch }) => epoch, isMono: true },
@@ -131,6 +132,13 @@ export class ConnectionPage implements Page {
   }
 }
 
+/** `professional, display`. */
+function useText(credential: ConnectionDetail['credential']): string {
+  const { professional = null, use = null } = credential ?? {};
+  const who = professional === null ? [] : [professional ? 'professional' : 'not professional'];
+  return [...who, ...(use === null ? [] : [use])].join(', ') || UNKNOWN;
+}
+
 function factsOf(detail: ConnectionDetail): Fact[] {
   const { user, credential, circuit } = detail;
   return [
@@ -141,6 +149,8 @@ function factsOf(detail: ConnectionDetail): Fact[] {
     { term: 'Credential', text: credential === null ? 'none' : credential.kind.replace('_', ' ') },
     { term: 'Credential id', text: credential?.id ?? UNKNOWN },
     { term: 'Credential expires', text: credential?.expires_at == null ? 'never' : moment(credential.expires_at) },
+    { term: 'Firm', text: credential?.firm ?? UNKNOWN },
+    { term: 'Use', text: useText(credential) },
     { term: 'Address', text: detail.address },
     { term: 'Endpoint', text: detail.endpoint },
     { term: 'Format', text: detail.format },

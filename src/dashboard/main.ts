@@ -1,5 +1,6 @@
 /** The dashboard: the frame around its pages, what all of them need, and the way from one to another. */
 import { ActionsPage } from './actions-page.js';
+import { AlertsPage } from './alerts-page.js';
 import { Api, ApiError } from './api.js';
 import type { HistoryAnswer, Stats } from './api-types.js';
 import { ConnectionPage } from './connection-page.js';
@@ -11,6 +12,7 @@ import { connectionsPage, topicsPage } from './lists.js';
 import { OverviewPage } from './overview.js';
 import type { Page, PageContext } from './page.js';
 import { Poller } from './poller.js';
+import { RecordsPage } from './records-page.js';
 import { TopicPage } from './topic-page.js';
 import { UserPage } from './user-page.js';
 
@@ -206,6 +208,10 @@ function pageAt(hash: string, context: PageContext): Page {
       return new UserPage(context, name);
     case 'topics':
       return name === '' ? topicsPage(context, query) : new TopicPage(context, name);
+    case 'alerts':
+      return new AlertsPage(context);
+    case 'records':
+      return new RecordsPage(context);
     case 'actions':
       return new ActionsPage(context);
     default:

@@ -5,6 +5,7 @@ import { LEVELS_MAX } from '../protocol/content-limits.js';
 import { isZeroDecimal } from '../protocol/decimal.js';
 import { timeText } from '../protocol/time-text.js';
 import { topicOf } from '../protocol/topics.js';
+import { DEPTHS } from '../protocol/view-options.js';
 import { timeOfDayAt } from '../protocol/wall-clock.js';
 import { levelsOfDetail } from '../threads/lanes.js';
 import { BookChecksum, BookSide, Level } from './book.js';
@@ -19,6 +20,7 @@ import type { DataOutcome, MessageTimes, Rebuild } from './source.js';
 import { type MarkDue, StateSource } from './state-source.js';
 
 const BEST = 0;
+const DEEPEST = DEPTHS.length;
 /** An operation takes about 2.5 times the bytes of a level: beyond this share, sending both sides whole is shorter. */
 const OPERATIONS_PER_LEVEL_MAX = 0.4;
 
@@ -153,10 +155,17 @@ export class BooksSource extends StateSource<BookView> {
     if (!this.#hasBook) return undefined;
     this.#needsCheckpoints ||= isNeeded;
     if (!this.#needsCheckpoints) return undefined;
-    const [bids, asks] = [pairs(this.#bids.levels), pairs(this.#asks.levels)];
+    return this.rebuild(this.#text(this.#bids.levels, this.#asks.levels));
+  }
+
+  protected override shown(): string | undefined {
+    const view = this.view(DEEPEST);
+    return view && this.#text(view.bids, view.asks);
+  }
+
+  #text(bids: readonly Level[], asks: readonly Level[]): string {
     const timestamp = this.#timestamp === '' ? timeOf(this.origin) : this.#timestamp;
-    const book = { symbol: this.symbol, bids, asks, snapshot: true, timestamp };
-    return this.rebuild(JSON.stringify(book));
+    return JSON.stringify({ symbol: this.symbol, bids: pairs(bids), asks: pairs(asks), snapshot: true, timestamp });
   }
 
   #headNow(): PatchHead {

@@ -1,9 +1,9 @@
 /** One shard: keeps the state of its sources, takes batches from the hub, and writes frames into its ring. */
 import { readWrittenOut } from '../protocol/amount.js';
-import { topicParts } from '../protocol/topic-parts.js';
-import { ALL_TRADES_SOURCE, type SourceKind } from '../protocol/topics.js';
+import { ALL_TRADES_SOURCE } from '../protocol/topics.js';
 import {
   type BatchOutcome,
+  type Checkpoint,
   type EncoderThreadData,
   type Hold,
   newOutcome,
@@ -24,15 +24,14 @@ import { FrameKind, RingWriter } from '../threads/ring.js';
 import { TraceReportWriter } from '../threads/trace-reports.js';
 import { AllTrades } from './all-trades.js';
 import { BookLevels } from './book-levels.js';
-import { BooksSource } from './books-source.js';
 import { CheckpointPace } from './checkpoint-pace.js';
 import { decodePayload } from './decode.js';
 import { EVENT_KINDS } from './event-kinds.js';
 import { EventSource, type EventSourceParts } from './event-source.js';
 import { FrameEncoder, newOrigin } from './frame-encoder.js';
 import { FrameTraces } from './frame-traces.js';
-import { QuotesSource } from './quotes-source.js';
-import { applied, type MessageTimes, type SourceEncoder } from './source.js';
+import { createSource } from './new-source.js';
+import { applied, type MessageTimes, type Rebuild, type SourceEncoder } from './source.js';
 
 /** Most refused messages per batch that are dead-lettered; the rest are only counted. */
 const REJECTED_MAX = 4096;
@@ -166,6 +165,9 @@ export class ShardEncoder {
         this.#sources[r.source]?.encoder.drop();
         this.#sources[r.source] = undefined;
         break;
+      case RecordKind.capture:
+        this.#capture(result);
+        break;
       case RecordKind.lost:
         this.#lost(result);
         break;
@@ -184,14 +186,14 @@ export class ShardEncoder {
     if (entry === undefined) throw new Error(`data for source ${r.source}, which was never defined`);
     const { encoder } = entry;
     // Restored data was accepted once, or is a checkpoint, which may exceed the message limit.
-    const bytesMax = quiet ? Number.POSITIVE_INFINITY : this.#messageBytesMax;
+    const isCheckpoint = (r.flags & FLAG_CHECKPOINT) !== 0;
+    const bytesMax = quiet || isCheckpoint ? Number.POSITIVE_INFINITY : this.#messageBytesMax;
     const decoded = decodePayload(payloads, r.payloadStart, r.payloadBytes, bytesMax);
     const hold = holdOf(r.flags, r.b);
     if ((r.flags & FLAG_LOSS_BEFORE) !== 0) {
       encoder.lost((r.flags & FLAG_NEW_EPOCH) !== 0 ? 'no_snapshot' : 'publisher_gap');
     }
     const times = this.#timesOf(hold === null ? r.b : 0);
-    const isCheckpoint = (r.flags & FLAG_CHECKPOINT) !== 0;
     const outcome = isCheckpoint
       ? readWrittenOut(() => applied(encoder, decoded, times, quiet))
       : applied(encoder, decoded, times, quiet);
@@ -295,9 +297,14 @@ export class ShardEncoder {
     const checkpoint = entry.encoder.checkpoint(isNeeded);
     // Only whole messages so far: try again at the next one.
     if (checkpoint === undefined) return;
-    const { text, ...place } = checkpoint;
-    entry.pace.written(text.length);
-    result.checkpoints.push({ source: this.#reader.source, ...place, payload: textEncoder.encode(text) });
+    entry.pace.written(checkpoint.text.length);
+    result.checkpoints.push(checkpointOf(this.#reader.source, checkpoint));
+  }
+
+  #capture(result: BatchOutcome): void {
+    const { source } = this.#reader;
+    const capture = this.#sources[source]?.encoder.capture();
+    if (capture !== undefined) result.captures.push(checkpointOf(source, capture));
   }
 
   #snapshot(): void {
@@ -324,24 +331,13 @@ export class ShardEncoder {
   }
 
   #define(id: number, name: string): void {
-    const [kind, symbol] = topicParts(name) as [SourceKind, string];
     if (id === ALL_TRADES_SOURCE || this.#sources[id] !== undefined) return;
-    this.#sources[id] = {
-      encoder: this.#create(kind, id, symbol),
-      pace: new CheckpointPace(),
-      hold: null,
-    };
-  }
-
-  #create(kind: SourceKind, id: number, symbol: string): SourceEncoder {
     const markDue = (rateClass: number, source: SourceEncoder) => this.#due[rateClass]?.push(source);
-    switch (kind) {
-      case 'quotes':
-        return new QuotesSource(id, symbol, this.#out, markDue);
-      case 'books':
-        return new BooksSource(id, symbol, this.#out, markDue, this.#bookLevels);
-      default:
-        return new EventSource(id, symbol, EVENT_KINDS[kind], this.#events);
-    }
+    const parts = { out: this.#out, markDue, bookLevels: this.#bookLevels, events: this.#events };
+    this.#sources[id] = { encoder: createSource(id, name, parts), pace: new CheckpointPace(), hold: null };
   }
+}
+
+function checkpointOf(source: number, { text, ...place }: Rebuild): Checkpoint {
+  return { source, ...place, payload: textEncoder.encode(text) };
 }

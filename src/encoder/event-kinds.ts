@@ -15,6 +15,8 @@ export interface EventKind {
   readonly views: number;
   /** Messages are sent as arrays, some time after they arrive. */
   readonly isBatched: boolean;
+  /** Subscribers to the trades of all symbols get its messages. */
+  readonly isInAllTrades: boolean;
   /**
    * The publisher's message as clients receive it, without its position in the chain; a string is the reason for a
    * refusal.
@@ -34,7 +36,14 @@ const RESERVED_OF: Readonly<Record<string, ReadonlySet<string>>> = {
 };
 /** Members that only the full view of trades has (entitlement `trades:full`). */
 const PARTY_MEMBERS = ['buyer_id', 'seller_id', 'buyer_fee', 'seller_fee'];
-const ORDER_ACTIONS: ReadonlySet<unknown> = new Set(['created', 'filled', 'partially_filled', 'cancelled', 'rejected']);
+const ORDER_ACTIONS: ReadonlySet<unknown> = new Set([
+  'created',
+  'replaced',
+  'filled',
+  'partially_filled',
+  'cancelled',
+  'rejected',
+]);
 
 /** What members with these names must contain, in every stream. */
 const CONTENT: Readonly<Record<string, ReadonlyMap<string, (value: unknown) => unknown>>> = {
@@ -106,6 +115,7 @@ const trades: EventKind = {
   stream: 'trades',
   views: 2,
   isBatched: false,
+  isInAllTrades: true,
   read(value, name) {
     if (value.symbol !== name) return 'wrong_symbol';
     const { trade_id: id, price, quantity } = value;
@@ -121,10 +131,14 @@ const trades: EventKind = {
   },
 };
 
+/** Trades that clients get late: without the parties, and not among those of all symbols. */
+export const DELAYED_TRADES: EventKind = { ...trades, views: 1, isInAllTrades: false };
+
 const orders: EventKind = {
   stream: 'orders',
   views: 1,
   isBatched: false,
+  isInAllTrades: false,
   read(value, name) {
     // The subject says whose order it is; a message that contradicts it must not reach anyone.
     if (value.user_id !== undefined && value.user_id !== name) return 'wrong_symbol';
@@ -140,6 +154,7 @@ const analytics: EventKind = {
   stream: 'analytics',
   views: 1,
   isBatched: true,
+  isInAllTrades: false,
   read(value, name) {
     if (value.data === undefined) return 'missing_field';
     return passOn('analytics', value, { type: CHANNELS[name as Channel], channel: name });
@@ -151,6 +166,7 @@ const rooms: EventKind = {
   stream: 'rooms',
   views: 1,
   isBatched: false,
+  isInAllTrades: false,
   read(value, name) {
     const { from, data } = value;
     if (from === undefined || data === undefined) return 'missing_field';

@@ -194,6 +194,10 @@ export class EventSource implements SourceEncoder {
     return undefined;
   }
 
+  capture(): undefined {
+    return undefined;
+  }
+
   beginReplay(lane: number, worker: number, request: number, since: number): void {
     this.#replays.begin(lane, worker, request, since);
   }
@@ -269,7 +273,7 @@ export class EventSource implements SourceEncoder {
   }
 
   get #isTrades(): boolean {
-    return this.kind.stream === 'trades';
+    return this.kind.isInAllTrades;
   }
 
   #detail(view: number): number {

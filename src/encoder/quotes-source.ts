@@ -101,4 +101,8 @@ export class QuotesSource extends StateSource<Quote> {
     if (!this.#needsCheckpoints) return undefined;
     return this.rebuild(stringifyExact(objectOf(this.#quote)));
   }
+
+  protected override shown(): string | undefined {
+    return this.#quote && stringifyExact(objectOf(this.#quote));
+  }
 }

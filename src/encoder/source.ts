@@ -39,6 +39,8 @@ export interface SourceEncoder {
    * already rebuilds it (unless `isNeeded` says otherwise). Once given, it is always given.
    */
   checkpoint(isNeeded: boolean): Rebuild | undefined;
+  /** State sources: the document as clients see it, for those that get it later. Undefined if there is none. */
+  capture(): Rebuild | undefined;
 }
 
 export interface MessageTimes {

@@ -89,6 +89,14 @@ export abstract class StateSource<View> implements SourceEncoder {
   /** The topic name that clients use for this detail. */
   protected abstract topic(detail: number): string;
   abstract checkpoint(isNeeded: boolean): Rebuild | undefined;
+  protected abstract shown(): string | undefined;
+
+  capture(): Rebuild | undefined {
+    const text = this.shown();
+    if (text === undefined) return undefined;
+    const { seq, tsEventMicros } = this.#origin;
+    return { epoch: this.#epoch, seq, upTo: seq, text, tsEventMicros, hold: this.#hold };
+  }
 
   /**
    * The document as a message that rebuilds this source. For a source held back it covers everything up to now, because

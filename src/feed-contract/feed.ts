@@ -67,6 +67,11 @@ export interface FeedSink {
   control?(subject: string, payload: Uint8Array, respond?: Respond): void;
   /** Reports a minor problem, such as a subject that this user may not subscribe to. */
   notice?(what: string, detail: string): void;
+  /**
+   * For surveillance, from feeds inside this process: every order, trade and book, whether or not it is followed. The
+   * payload is valid during the call.
+   */
+  observed?(message: FeedMessage): void;
   /** A subject is followed again after the server refused it for a while: messages of that time are lost. */
   gap?(subject: string): void;
 }

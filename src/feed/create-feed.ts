@@ -11,7 +11,12 @@ export async function createFeed(config: Config, log: Logger): Promise<Feed> {
   const clock = systemClock;
   switch (config.feed) {
     case 'simulator':
-      return new SimulatorFeed({ config: simulator, symbols, clock });
+      return new SimulatorFeed({
+        config: simulator,
+        symbols,
+        clock,
+        onPlanted: ({ kind, symbol }) => log.info({ pattern: kind, symbol }, 'pattern planted into simulated orders'),
+      });
     case 'replay': {
       const onMalformed = (line: number, reason: string) => log.warn({ line, reason }, 'line of the recording skipped');
       return new ReplayFeed({ config: replay, clock, onMalformed });

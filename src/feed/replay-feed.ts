@@ -106,6 +106,7 @@ export class ReplayFeed extends LocalFeed implements Feed {
         if (++slice % SLICE_MESSAGES === 0) await new Promise(resolve => setImmediate(resolve));
         if (this.#stopped) return;
         this.#messages++;
+        sink.observed?.(entry.message);
         sink.message(entry.message);
       }
     } while (!this.#stopped && (await this.#hasMore(reader)));

@@ -18,6 +18,7 @@ import type { Reloading } from './reloading.js';
 import type { FeedStatusFrame } from './sending/feed-status.js';
 import type { Access } from './sessions/access.js';
 import type { Credentials } from './sessions/credentials.js';
+import type { SimultaneousUse } from './sessions/simultaneous-use.js';
 import type { UserSlots } from './sessions/user-slots.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
 import type { Views } from './views/views.js';
@@ -44,6 +45,7 @@ export interface MainMessagesParts {
   readonly access: Access;
   readonly credentials: Credentials;
   readonly userSlots: UserSlots;
+  readonly use: SimultaneousUse;
   readonly reloading: Reloading;
   readonly operators: OperatorAnswers;
   readonly journal: JournalOutlet | undefined;
@@ -93,7 +95,7 @@ export class MainMessages {
   }
 
   receive(message: ToWorker): void {
-    const { symbols, rooms, userSlots } = this.#parts;
+    const { symbols, rooms, userSlots, use } = this.#parts;
     switch (message.type) {
       case 'symbols':
         symbols.add(message.symbols);
@@ -132,10 +134,10 @@ export class MainMessages {
         void this.#parts.operators.take(message);
         break;
       case 'oldest':
-        userSlots.tellOldest(message.id, message.user);
+        (message.isUse === true ? use : userSlots).tellOldest(message.id, message.user);
         break;
       case 'replace_oldest':
-        userSlots.replaceOldest(message.user);
+        (message.isUse === true ? use : userSlots).replaceOldest(message.user);
         break;
       default:
         this.#receiveForThread(message);

@@ -2,18 +2,24 @@
 import { livesOf, RevocationList } from '../auth/revocations.js';
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/close-code.js';
+import { WallClock } from '../protocol/wall-clock.js';
+import type { ClientReport } from '../threads/surveillance-messages.js';
+import { CommandCounts } from './commands/command-counts.js';
 import { CommandHandler } from './commands/command-handler.js';
 import { RoomPublishing } from './commands/room-publishing.js';
 import { SymbolLookup } from './commands/symbol-lookup.js';
 import { TopicCommands } from './commands/topic-commands.js';
 import { ConnectionLimits } from './limits/connection-limits.js';
 import { PublishedBytes } from './limits/published-bytes.js';
+import { UseCounts } from './limits/use-counts.js';
+import type { ConnectionIds } from './model/connection-ids.js';
 import type { Session } from './model/session.js';
 import type { Outbox } from './sending/outbox.js';
 import { type Authentication, Credentials } from './sessions/credentials.js';
 import { Keepalive } from './sessions/keepalive.js';
 import { Reauthentication } from './sessions/reauthentication.js';
 import { Replies } from './sessions/replies.js';
+import { SimultaneousUse } from './sessions/simultaneous-use.js';
 import { UserSlots } from './sessions/user-slots.js';
 import { TierChanges } from './subscriptions/tier-changes.js';
 import type { ServedTurns } from './supervision/served-turns.js';
@@ -21,7 +27,7 @@ import type { ThreadLife } from './thread-life.js';
 import type { Ending, Streams } from './worker-streams.js';
 
 export function newClients(
-  { data, post, fault }: ThreadLife,
+  { data, post, log, fault }: ThreadLife,
   { views, outbox, budgets, subscriptions, wake, receipts, records }: Streams,
   authentication: Authentication,
   sessions: ReadonlySet<Session>,
@@ -40,11 +46,16 @@ export function newClients(
     if (records === undefined || !receipts.probe(session)) session.socket?.ping();
   });
   const userSlots = new UserSlots({ policy: userLimitPolicy, limits, sessions, post, end: ending.end });
+  const use = new SimultaneousUse({
+    counts: new UseCounts(config.products, data, limits.refused),
+    post,
+    end: ending.end,
+  });
   const replies = new Replies(outbox);
   const published = new PublishedBytes(data.published, worker, roomBytesPerSecondMax);
   const rooms = new RoomPublishing({ replies, post, messageBytesMax: roomMessageBytesMax, published, budgets });
   const tierChanges = new TierChanges({ views, subscriptions, nowMs: () => performance.now(), wake });
-  const topics = new TopicCommands({ subscriptions, symbols, replies, subscriptionsMax, turns });
+  const topics = new TopicCommands({ subscriptions, symbols, replies, use, subscriptionsMax, turns });
   const reauthentication = new Reauthentication({
     credentials,
     subscriptions,
@@ -54,6 +65,7 @@ export function newClients(
     onRenewed: session => {
       keepalive.renewed(session, session.credential.expiresAtMs);
       userSlots.taken(session);
+      use.renewed(session);
       records?.authenticated(session);
     },
   });
@@ -64,6 +76,7 @@ export function newClients(
     replies,
     turns,
     budgets,
+    counts: newCounts(config, log.ids, post),
     namesMax: subscriptionsMax,
     records,
     onFault: fault,
@@ -76,6 +89,7 @@ export function newClients(
     reauthentication,
     keepalive,
     userSlots,
+    use,
     replies,
     rooms,
     tierChanges,
@@ -83,6 +97,17 @@ export function newClients(
     commands,
   };
 }
+
+function newCounts(
+  { surveillance }: Config,
+  ids: ConnectionIds,
+  post: (report: ClientReport) => void,
+): CommandCounts | undefined {
+  if (surveillance === undefined) return undefined;
+  const clock = new WallClock();
+  return new CommandCounts({ ids, post, nowMicros: () => clock.nowMicros() });
+}
+
 export type Clients = ReturnType<typeof newClients>;
 
 function newKeepalive(

@@ -148,7 +148,7 @@ export class GatewayWorker {
 function newServer(
   { data, apps, pending, proxies, corking, log, live, journal, fault }: ThreadLife,
   { views, outbox, budgets, subscriptions, ladder, fanout, records }: Streams,
-  { symbols, limits, credentials, keepalive, userSlots, replies, commands }: Clients,
+  { symbols, limits, credentials, keepalive, userSlots, use, replies, commands }: Clients,
   sessions: Set<Session>,
   turns: ServedTurns,
 ): GatewayServer {
@@ -194,6 +194,7 @@ function newServer(
     keepalive,
     turns,
     userSlots,
+    use,
     log,
     live,
     readiness: new SharedReadiness(data.readiness),
@@ -209,7 +210,7 @@ function newServer(
 function newMainMessages(
   life: ThreadLife,
   { views, subscriptions, eventSymbols }: Streams,
-  { symbols, rooms, topics, credentials, userSlots }: Clients,
+  { symbols, rooms, topics, credentials, userSlots, use }: Clients,
   sessions: ReadonlySet<Session>,
   server: GatewayServer,
   orders: Pick<MainMessagesParts, 'access' | 'reloading' | 'operators'>,
@@ -232,6 +233,7 @@ function newMainMessages(
     ...orders,
     credentials,
     userSlots,
+    use,
     journal: life.journal,
     post,
     countersNow: () => life.stats?.(),

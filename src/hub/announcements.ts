@@ -57,8 +57,8 @@ export class Announcements {
 /** What a new worker must know. */
 export function knownSoFar(symbols: readonly string[], subjects: Iterable<Subject>): readonly ToWorker[] {
   const trades: [number, string][] = [];
-  for (const { id, kind, symbol } of subjects) {
-    if (kind === 'trades' && symbol !== ALL_SYMBOLS) trades.push([id, symbol]);
+  for (const { id, kind, symbol, delayMs } of subjects) {
+    if (kind === 'trades' && symbol !== ALL_SYMBOLS && delayMs === 0) trades.push([id, symbol]);
   }
   return [
     { type: 'symbols', symbols },

@@ -48,6 +48,8 @@ export function createHub(parts: HubParts): Hub {
     feed,
     isFeedStale,
     historyBytes: config.historyBytes,
+    productsFile: config.products.file,
+    delayedBytesMax: config.products.delayedBytesMax,
     clientSubjectsMax: config.limits.clientTopicsMax,
     clientSubjectsPerOwnerMax: config.limits.clientTopicsPerUserMax,
     symbolsMax: config.limits.symbolsMax,

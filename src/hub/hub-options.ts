@@ -88,6 +88,10 @@ export interface HubOptions {
   readonly symbolIdleMs?: number;
   /** Memory for events that clients may have missed. */
   readonly historyBytes: number;
+  /** File of the products whose data is held back; undefined: there are none. */
+  readonly productsFile?: string | undefined;
+  /** Memory for data that is held back; omitted: none. */
+  readonly delayedBytesMax?: number;
   /** Longest time that an analytics message waits for others. */
   readonly batchIntervalMs: number;
   /** @see ShardOptions.isLagging */

@@ -2,14 +2,23 @@
  * The hub, on the main thread: gives every message its subject, sequence and epoch, hands raw bytes to that
  * subject's shard, and tracks who wants what. It never reads a payload.
  */
+import { undelayedName } from '../protocol/delayed-name.js';
 import { stretchOf } from '../protocol/load.js';
 import type { StreamPosition } from '../protocol/stream-position.js';
-import { hasUnusableName, isOnDemand, isStateSource, parseSubject, type SourceKind } from '../protocol/topics.js';
+import {
+  hasUnusableName,
+  isMarketDataKind,
+  isOnDemand,
+  isStateSource,
+  parseSubject,
+  type SourceKind,
+} from '../protocol/topics.js';
 import type { StartedRecord } from '../threads/progress.js';
-import { FLAG_LOSS_BEFORE, FLAG_NEW_EPOCH, RecordKind } from '../threads/records.js';
+import { FLAG_LOSS_BEFORE, RecordKind } from '../threads/records.js';
 import type { FromWorker } from '../threads/thread-messages.js';
 import { Announcements, knownSoFar } from './announcements.js';
 import { ClientTopics } from './client-topics.js';
+import { Delays } from './delays/delays.js';
 import { EventHistories } from './events/event-histories.js';
 import { prevSeqOf, UNKNOWN_SEQ } from './events/event-history.js';
 import { isQuiet } from './events/held-replays.js';
@@ -19,7 +28,9 @@ import { Replays } from './events/replays.js';
 import { Holds } from './holds.js';
 import type { HubMessage } from './hub-feed.js';
 import { type HubCounters, type HubOptions, newCounters } from './hub-options.js';
+import { newSymbols } from './hub-parts.js';
 import { Results } from './results.js';
+import { beginEpoch } from './shards/epochs.js';
 import { defineSubject, rebuildShard } from './shards/rebuild.js';
 import { Shard } from './shards/shard.js';
 import { Interest } from './sources/interest.js';
@@ -28,7 +39,7 @@ import type { LostRange } from './sources/lost-ranges.js';
 import { OwnEpochs } from './sources/own-epochs.js';
 import { PublisherEpochs } from './sources/publisher-epochs.js';
 import { mayLack, noteSeen, type Subject, SubjectTable } from './sources/subject-table.js';
-import { Symbols } from './sources/symbols.js';
+import type { Symbols } from './sources/symbols.js';
 import { WorkerRequests } from './worker-requests.js';
 
 export class Hub {
@@ -40,6 +51,7 @@ export class Hub {
   readonly #epochs: OwnEpochs;
   readonly #publisherEpochs = new PublisherEpochs((subject, m, epoch) => this.#take(subject, m, epoch));
   readonly holds: Holds;
+  readonly delays: Delays;
   readonly #results: Results;
   readonly #history: EventHistories;
   readonly #poison: Poison;
@@ -54,12 +66,10 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options;
-    const { feed } = options;
-    const nowMs = () => options.nowMicros() / 1000;
-    this.table = new SubjectTable(options.encoders, nowMs, this.counters.kinds);
+    this.table = new SubjectTable(options.encoders, () => options.nowMicros() / 1000, this.counters.kinds);
     this.#interest = new Interest({
       subjects: this.table,
-      follow: (subject, wanted) => feed.follow(subject, wanted),
+      follow: (subject, wanted) => options.feed.follow(subject, wanted),
       onChange: ({ symbol }) => this.#symbols.wantChanged(symbol),
       // Its symbol may have been forgotten before.
       forget: subject => this.table.get(subject.id) === subject && this.#drop(subject),
@@ -67,15 +77,24 @@ export class Hub {
     this.#clientTopics = new ClientTopics({
       max: options.clientSubjectsMax,
       perOwnerMax: options.clientSubjectsPerOwnerMax,
-      find: name => this.table.find(name),
+      find: name => this.table.findAny(name),
       create: (kind, symbol) => this.#create(kind, symbol),
-      knowsSymbol: symbol => this.knows(symbol),
+      knowsSymbol: symbol => this.knows(undelayedName(symbol).name),
       endNow: subject => this.#interest.endNow(subject),
     });
     this.#epochs = new OwnEpochs(options.epoch);
     this.holds = new Holds(options.onHold);
-    this.#results = new Results({ ...options, counters: this.counters, holds: this.holds, subjects: this.table });
+    const { counters, holds, table: subjects } = this;
+    this.#results = new Results({ ...options, counters, holds, subjects, onCapture: one => this.delays.captured(one) });
     this.#history = new EventHistories(options.historyBytes);
+    this.delays = new Delays({
+      ...options,
+      table: this.table,
+      history: this.#history,
+      shardOf: subject => this.shards[subject.shard] as Shard,
+      onFollowed: subject => this.#clientTopics.release(subject),
+      onSeen: subject => noteSeen(subject, counters.messages, this.#symbols.nowMs),
+    });
     this.#poison = new Poison(this.#history);
     this.#replays = new Replays({
       ...options,
@@ -85,7 +104,7 @@ export class Hub {
     });
     this.#publications = new Publications({
       origin: options.epoch,
-      publish: (subject, payload, mark, key) => feed.publish(subject, payload, mark, key),
+      publish: (subject, payload, mark, key) => options.feed.publish(subject, payload, mark, key),
     });
     this.#announcements = new Announcements(message => {
       for (let worker = 0; worker < options.workers; worker++) options.toWorker(worker, message);
@@ -99,25 +118,12 @@ export class Hub {
       feedPosition: subject => this.#feedPosition(subject),
       toWorker: options.toWorker,
     });
-    this.#symbols = this.#newSymbols();
+    this.#symbols = newSymbols(options, this.table, this.#announcements, subject => {
+      this.#epochs.hasForgotten = true;
+      this.#drop(subject);
+    });
     this.shards = Array.from({ length: options.encoders }, (_, index) => this.#newShard(index));
     for (const shard of this.shards) defineSubject(shard, this.table.allTrades);
-  }
-
-  #newSymbols(): Symbols {
-    const { symbols, symbolsMax = Number.POSITIVE_INFINITY, symbolIdleMs = 0 } = this.#options;
-    return new Symbols({
-      listed: symbols,
-      max: symbolsMax,
-      idleMs: symbolIdleMs,
-      find: name => this.table.find(name),
-      dropSubject: subject => {
-        this.#epochs.hasForgotten = true;
-        this.#drop(subject);
-      },
-      announce: symbol => this.#announcements.symbol(symbol),
-      announceForgotten: (symbol, subjects) => this.#announcements.forgotten(symbol, subjects),
-    });
   }
 
   #newShard(index: number): Shard {
@@ -199,7 +205,7 @@ export class Hub {
   #take(subject: Subject, m: HubMessage, epoch: string): void {
     const shard = this.shards[subject.shard] as Shard;
     let flags = 0;
-    if (epoch !== subject.epoch) flags = this.#beginEpoch(shard, subject, epoch);
+    if (epoch !== subject.epoch) flags = beginEpoch(shard, subject, epoch);
     else if (m.epoch !== '' && m.seq <= subject.seq) {
       this.counters.duplicates++;
       return;
@@ -214,6 +220,7 @@ export class Hub {
       this.#history.add(subject, m.payload, seq, flags === 0 ? prevSeqOf(subject, m) : UNKNOWN_SEQ, m.tsEventMicros);
     }
     subject.seq = seq;
+    if (subject.delayed !== null && subject.retention === null) this.delays.event(subject, m, flags !== 0);
     this.#messageMicros = this.#options.nowMicros();
     subject.tally.lastMicros = this.#messageMicros;
     const trace = m.traceparent === '' ? 0 : (this.#options.traces?.begin(m, subject, this.#messageMicros) ?? 0);
@@ -253,6 +260,7 @@ export class Hub {
   }
 
   async close(): Promise<void> {
+    this.delays.close();
     this.#replays.close();
     this.#interest.close();
     this.#symbols.close();
@@ -284,17 +292,20 @@ export class Hub {
     return this.#create(kind, symbol);
   }
 
-  #create(kind: SourceKind, symbol: string): Subject | undefined {
+  #create(kind: SourceKind, name: string): Subject | undefined {
+    const { name: symbol, delayMs } = isMarketDataKind(kind) ? undelayedName(name) : { name, delayMs: 0 };
+    if (delayMs > 0) return this.delays.create(kind, symbol, delayMs);
     const subject = this.table.create(kind, symbol);
     if (subject === undefined) return undefined;
     const shard = this.shards[subject.shard] as Shard;
     defineSubject(shard, subject);
+    this.delays.attach(subject);
     if (kind === 'trades') this.#announcements.tradesSubject(subject);
     if (isStateSource(kind)) return subject;
     const position = this.#feedPosition(subject.name);
     // Only messages tell whether their publisher numbers them; rooms, however, are published to by clients.
-    if (position !== undefined) this.#beginEpoch(shard, subject, position.epoch);
-    else if (kind === 'rooms') this.#beginEpoch(shard, subject, this.#epochs.of(subject));
+    if (position !== undefined) beginEpoch(shard, subject, position.epoch);
+    else if (kind === 'rooms') beginEpoch(shard, subject, this.#epochs.of(subject));
     if (position === undefined) return subject;
     subject.sinceSeq = position.seq;
     subject.seq = this.#lastSeqs.of(subject.name, position.epoch);
@@ -311,6 +322,7 @@ export class Hub {
     this.#publisherEpochs.dropped(subject);
     this.shards[subject.shard]?.drop(subject);
     this.#clientTopics.release(subject);
+    this.delays.forget(subject);
     this.table.drop(subject);
   }
 
@@ -318,19 +330,6 @@ export class Hub {
   #feedPosition(subject: string): StreamPosition | undefined {
     const outcome = this.#options.feed.position(subject);
     return outcome.ok ? outcome.position : undefined;
-  }
-
-  #beginEpoch(shard: Shard, subject: Subject, epoch: string): number {
-    const isFirst = subject.epoch === '';
-    subject.epoch = epoch;
-    subject.epochs++;
-    subject.seq = 0;
-    subject.encodedSeq = 0;
-    subject.retention?.beginEpoch();
-    subject.historyAt = -1;
-    shard.beginEpoch(subject, epoch);
-    // Nothing proves that the first message of an epoch continues the document of the previous one.
-    return isFirst ? 0 : FLAG_LOSS_BEFORE | FLAG_NEW_EPOCH;
   }
 
   #gapBefore(shard: Shard, subject: Subject, seq: number, reason: 'publisher' | 'stream_limits'): number {

@@ -37,8 +37,8 @@ const view = {
   stamped: z.literal(true).optional(),
   /** Trades with both parties. */
   full: z.literal(true).optional(),
-  /** Delayed data. */
-  delay: z.literal('15m').optional(),
+  /** How late the messages are: `15m`. Absent: in real time. */
+  delay: z.string().optional(),
   /** On a topic of all symbols: the symbol whose sequences these are. */
   symbol: z.string().optional(),
   /** FIX: what a client wants of a book: best levels per side, `b` bids, `o` offers, `w` the whole of it at each change. */
@@ -119,7 +119,20 @@ export const KINDS = {
     topic: z.string(),
     id: view.id,
   }),
-  snapshot: kind('A whole document is sent to this connection alone.', { c: connection, ...view, epoch, seq }),
+  snapshot: kind(
+    'A whole document is sent to this connection alone. Quotes share frames: `more` documents follow in the same one, and `complete` says ' +
+      'that its frame does.',
+    {
+      c: connection,
+      ...view,
+      epoch,
+      seq,
+      /** The position that the document names as the one before it; absent: its own. */
+      prev: seq.optional(),
+      more: count.optional(),
+      complete: z.literal(true).optional(),
+    },
+  ),
   live: kind(
     'From the first `emit` of this view by the same thread behind this position, each one reaches this connection.',
     {

@@ -50,8 +50,17 @@ export async function* readLines(segment: SegmentFile): AsyncGenerator<RawLine> 
   const source = isSealed ? file.pipe(createGunzip()) : file;
   // `pipe` does not pass errors on.
   file.on('error', cause => source.destroy(cause));
+  try {
+    yield* linesOf(source);
+  } finally {
+    // A reader that stops early destroys only what it reads from.
+    file.destroy();
+  }
+}
+
+async function* linesOf(source: AsyncIterable<Buffer>): AsyncGenerator<RawLine> {
   let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of source as AsyncIterable<Buffer>) {
+  for await (const chunk of source) {
     let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED)) {
       yield { bytes: bytes.subarray(0, end + 1), isCut: false };

@@ -1,5 +1,6 @@
 /** The main thread's counters, for metrics. */
 import type { SourceKind } from '../protocol/topics.js';
+import type { SurveillanceStats } from '../threads/surveillance-messages.js';
 import type { JournalNumbers } from './journal-numbers.js';
 import type { TracingStats } from './tracing/tracing.js';
 
@@ -95,6 +96,8 @@ export interface MainStats {
   readonly revocations: RevocationStats;
   /** Undefined without AUTH_JWKS_URL. */
   readonly keySet: KeySetNumbers | undefined;
+  /** Undefined without SURVEILLANCE=on. */
+  readonly surveillance: SurveillanceStats | undefined;
   /** Undefined without OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly tracing: TracingStats | undefined;
   /** Lines that standard error did not accept. */
@@ -122,6 +125,15 @@ export interface MainStats {
   readonly replaysRecovered: number;
   readonly replaysUnrecovered: number;
   readonly replaysCancelled: number;
+  readonly delayed: DelayedNumbers;
+}
+
+/** Data that is held back for delayed topics. */
+interface DelayedNumbers {
+  readonly topics: number;
+  readonly usedBytes: number;
+  readonly released: number;
+  readonly dropped: number;
 }
 
 /** Numbers about the key set at AUTH_JWKS_URL. */

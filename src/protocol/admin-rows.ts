@@ -26,6 +26,7 @@ export interface SubscriptionRow {
   readonly class: string;
   readonly served_class: string;
   readonly levels: number | null;
+  readonly delay: string | null;
   readonly state: string;
   readonly epoch: string;
   readonly seq: number;
@@ -46,6 +47,55 @@ export interface Sample {
   readonly refused_per_second: number | null;
   readonly cpu: number | null;
   readonly threads: readonly (number | null)[];
+}
+
+/** A pattern that surveillance has found (ops/surveillance.md). */
+export interface AlertRow {
+  /** The same for the same pattern, whichever gateway reports it. */
+  readonly id: string;
+  /** When the last event of the evidence happened. */
+  readonly time: string;
+  /** NODE_NAME of the gateway that found it. */
+  readonly node: string;
+  readonly detector: string;
+  readonly symbol: string | null;
+  readonly users: readonly string[];
+  readonly summary: string;
+  readonly figures: Readonly<Record<string, number>>;
+  /** Ids of orders or trades; of a client’s behaviour, connections and topics. */
+  readonly evidence: readonly string[];
+}
+
+/** What one firm, or all of them, used of a product in a month (ops/usage.md). */
+export interface UsageRow {
+  readonly vendor: string;
+  readonly product: string;
+  /** Null: all firms. */
+  readonly firm: string | null;
+  readonly data: 'realtime' | 'delayed';
+  readonly users: number;
+  readonly professional: number;
+  readonly non_professional: number;
+  readonly display: number;
+  readonly non_display: number;
+  readonly devices: number;
+  readonly peak_connections: number;
+}
+
+/** The usage of a month as far as this gateway's own journal knows it. */
+export interface UsageAnswer {
+  /** `YYYY-MM`. */
+  readonly month: string;
+  /** `off`: there is no journal or no product. `making`: ask again. `ready`: `made_at` says when. */
+  readonly state: 'off' | 'making' | 'ready' | 'failed';
+  /** Why there is none. */
+  readonly reason: string | null;
+  readonly made_at: string | null;
+  readonly rows: readonly UsageRow[];
+  /** Rows left out. */
+  readonly more: number;
+  /** What a reader must know before relying on the figures. */
+  readonly reservations: readonly string[];
 }
 
 /** The journal of a gateway. Counters are of its process. */

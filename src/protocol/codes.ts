@@ -15,7 +15,7 @@ export const ERROR_CODES = {
   missing_symbol: 'no symbol named where one is needed',
   invalid_symbol: 'an unknown symbol',
   unauthorized: 'a credential is needed, or the one given is refused',
-  forbidden: 'the credential does not allow it',
+  forbidden: 'the credential does not allow it; `product` is the code of the product that it lacks, if it lacks one',
   not_subscribed: '`resync` of a topic that is not subscribed',
   too_many_subscriptions:
     'more than `WS_MAX_SUBSCRIPTIONS` topics, or as many names in one command: nothing of the command was done; ' +
@@ -24,7 +24,7 @@ export const ERROR_CODES = {
     'NATS does not let this gateway follow the topics in `topics`, or publish into the room: what its user may do there has to change',
   rate_limited:
     'more messages than `WS_MESSAGE_RATE`, more work than `WS_COST_RATE`, too many commands waiting for a reply, ' +
-    'more bytes published by this user than `ROOM_BYTES_RATE`, `auth` after too many refused credentials, or an overloaded gateway. ' +
+    'more bytes published by this user than `ROOM_BYTES_RATE`, market data on more connections of this user than `USE_MAX`, `auth` after too many refused credentials, or an overloaded gateway. ' +
     'Nothing was done; `retry_after_ms`, where present, says when to try again',
   payload_too_large:
     'the `data` of a `publish` is too long; or a message over 64 KiB that is not a `publish` by a client with a credential, ' +
@@ -71,7 +71,7 @@ export const REFUSALS = {
     retryAfter: false,
   },
   429: {
-    when: 'too many connections of this address or user, too many attempts a second, too much work, a used-up share of topics, or too many refused credentials; `Retry-After` grows with every further refused credential',
+    when: 'too many connections of this address or user, or too many with market data (`USE_MAX`), too many attempts a second, too much work, a used-up share of topics, or too many refused credentials; `Retry-After` grows with every further refused credential',
     codes: ['rate_limited', 'too_many_subscriptions'],
     retryAfter: true,
   },
@@ -109,7 +109,7 @@ export const CLOSE_CODES: Readonly<Record<CloseCode, { readonly when: string; re
   },
   [CloseCode.forbidden]: {
     when:
-      'an operator ended the connection; or a newer connection of the same user took the slot of this one (`WS_USER_LIMIT_POLICY=replace-oldest`); ' +
+      'an operator ended the connection; or a newer connection of the same user took the slot of this one (`WS_USER_LIMIT_POLICY=replace-oldest`) or its use of market data (`USE_MAX`); ' +
       'with `explain=1`, in place of 403: the credential or the origin does not allow it',
     client: 'do not reconnect',
   },

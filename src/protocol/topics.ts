@@ -69,7 +69,8 @@ export function isEventSubject(subject: string): boolean {
   return subject.startsWith('md.') ? subject.startsWith('md.trades.') : true;
 }
 
-function isMarketDataSource(kind: SourceKind): boolean {
+/** Sources of symbols. */
+export function isMarketDataKind(kind: SourceKind): boolean {
   return isStateSource(kind) || kind === 'trades';
 }
 
@@ -117,7 +118,7 @@ export function parseSubject(subject: string): Source | undefined {
   if (dot < 0) return undefined;
   const kind = subject.slice(start, dot) as SourceKind;
   const symbol = kind === 'orders' ? userOfToken(subject.slice(dot + 1)) : subject.slice(dot + 1);
-  if (!SOURCE_KINDS.includes(kind) || isMarketDataSource(kind) !== isMarket) return undefined;
+  if (!SOURCE_KINDS.includes(kind) || isMarketDataKind(kind) !== isMarket) return undefined;
   if (symbol === undefined || !isName(kind, symbol)) return undefined;
   return kind === 'analytics' && !isChannel(symbol) ? undefined : { kind, symbol };
 }
@@ -130,7 +131,7 @@ export function hasUnusableName(subject: string): boolean {
 
 export function subjectOf(kind: SourceKind, symbol: string): string {
   if (kind === 'orders') return `orders.${userToken(symbol)}`;
-  return isMarketDataSource(kind) ? `${MARKET_DATA_PREFIX}${kind}.${symbol}` : `${kind}.${symbol}`;
+  return isMarketDataKind(kind) ? `${MARKET_DATA_PREFIX}${kind}.${symbol}` : `${kind}.${symbol}`;
 }
 
 /** True for a valid topic name of the kind: rules for users differ from those for symbols and rooms. */

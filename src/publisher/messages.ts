@@ -53,15 +53,20 @@ export interface Trade {
   readonly seller_id?: string;
   readonly buyer_fee?: Amount | null;
   readonly seller_fee?: Amount | null;
+  /** Who took the liquidity. Surveillance needs it (ops/surveillance.md). */
+  readonly aggressor_side?: Side;
   /** Default: the message's event time. */
   readonly executed_at?: Time;
 }
 
-export const ORDER_ACTIONS = ['created', 'filled', 'partially_filled', 'cancelled', 'rejected'] as const;
+/** `replaced`: price or quantity changed; the update has the new ones. */
+export const ORDER_ACTIONS = ['created', 'replaced', 'filled', 'partially_filled', 'cancelled', 'rejected'] as const;
 export type OrderAction = (typeof ORDER_ACTIONS)[number];
 
 export const SIDES = ['buy', 'sell'] as const;
 export type Side = (typeof SIDES)[number];
+
+export const CANCELLERS = ['user', 'exchange'] as const;
 
 /** What happened to an order, and its state afterwards. Only its user sees it. */
 export interface OrderUpdate {
@@ -71,6 +76,10 @@ export interface OrderUpdate {
   readonly side: Side;
   /** The order's state in the publisher's own words, e.g. `open`. */
   readonly status: string;
+  /** In the publisher's own words, e.g. `limit` or `market`. */
+  readonly order_type?: string;
+  /** Who cancelled it: with `cancelled` only. */
+  readonly cancelled_by?: (typeof CANCELLERS)[number];
   readonly quantity: Amount;
   /** In total so far, not by this update. */
   readonly filled_quantity: Amount;

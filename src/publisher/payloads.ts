@@ -19,6 +19,7 @@ import {
 import {
   type AssetQuote,
   type BookLevel,
+  CANCELLERS,
   ORDER_ACTIONS,
   type OrderUpdate,
   type QuoteChanges,
@@ -82,6 +83,7 @@ export function tradePayload(trade: Trade, time: string): Members {
   checkName('trade.symbol', members.symbol);
   checkId('trade.trade_id', members.trade_id);
   checkAmounts('trade', members, AMOUNTS_OF_TRADE);
+  if (members.aggressor_side !== undefined) checkOneOf('trade.aggressor_side', members.aggressor_side, SIDES);
   // A publisher's own type reaches clients as `source_type`.
   return { type: 'trade_executed', ...members, executed_at: timeOr('trade.executed_at', members.executed_at, time) };
 }
@@ -94,6 +96,8 @@ export function orderPayload(userId: string, update: OrderUpdate, time: string):
   checkName('update.symbol', members.symbol);
   checkOneOf('update.side', members.side, SIDES);
   checkText('update.status', members.status);
+  if (members.order_type !== undefined) checkText('update.order_type', members.order_type);
+  if (members.cancelled_by !== undefined) checkOneOf('update.cancelled_by', members.cancelled_by, CANCELLERS);
   checkAmounts('update', members, AMOUNTS_OF_ORDER);
   const timestamp = timeOr('update.timestamp', members.timestamp, time);
   if (members.user_id !== undefined) checkOneOf('update.user_id', members.user_id, [userId]);

@@ -1,19 +1,20 @@
 /** What a detector reports. */
 
-type DetectorName = 'order_to_trade' | 'quote_stuffing' | 'layering' | 'wash_trades' | 'momentum_ignition';
+import type { DetectorName } from '../threads/surveillance-messages.js';
 
 export interface Alert {
   readonly detector: DetectorName;
   /** When the last event of the evidence happened, µs since the Unix epoch. */
   readonly atMicros: number;
+  /** '' where it is about no symbol. */
   readonly symbol: string;
-  /** One user, or two who trade with each other. */
+  /** One user, or two who trade with each other; empty for a client without a credential. */
   readonly users: readonly string[];
   /** One sentence for a compliance officer. */
   readonly summary: string;
   /** The figures that crossed a threshold, by name. */
   readonly figures: Readonly<Record<string, number>>;
-  /** Ids of orders or trades, the newest last. */
+  /** Ids of orders or trades; of a client’s behaviour, connections and topics. The newest last. */
   readonly evidence: readonly string[];
 }
 

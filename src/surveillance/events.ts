@@ -41,6 +41,18 @@ export interface DepthEvent {
   readonly askQuantity: number;
 }
 
+/** What one connection did within one second. */
+export interface ClientEvent {
+  readonly atMicros: number;
+  /** '' without a credential. */
+  readonly user: string;
+  readonly connection: string;
+  readonly commands: number;
+  /** Topics, in order; each a subscription or the end of one. */
+  readonly subscribed: readonly string[];
+  readonly unsubscribed: readonly string[];
+}
+
 export type MarketEvent = OrderEvent | TradeEvent | DepthEvent;
 
 export const opposite = (side: Side): Side => (side === 'buy' ? 'sell' : 'buy');

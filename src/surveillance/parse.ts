@@ -1,5 +1,6 @@
 /** Reads what publishers write (ops/publishing.md) as events for the detectors. */
-import type { MarketEvent, OrderEvent, Side, TradeEvent } from './events.js';
+import { timeText } from '../protocol/time-text.js';
+import type { OrderEvent, Side, TradeEvent } from './events.js';
 
 const ACTIONS: ReadonlySet<string> = new Set([
   'created',
@@ -51,34 +52,24 @@ export function parseTrade(message: Members, receivedMicros: number): TradeEvent
   };
 }
 
-const LEVELS = 10;
-
-/** A whole book, best levels first. */
-export function parseBook(message: Members, receivedMicros: number): MarketEvent | undefined {
-  const { symbol, bids, asks } = message;
-  if (typeof symbol !== 'string' || !Array.isArray(bids) || !Array.isArray(asks)) return undefined;
-  const sum = (levels: readonly unknown[]) =>
-    levels.slice(0, LEVELS).reduce<number>((total, level) => {
-      const quantity = Array.isArray(level) ? numberOf(level[1]) : undefined;
-      return total + (quantity ?? 0);
-    }, 0);
-  return { kind: 'depth', atMicros: receivedMicros, symbol, bidQuantity: sum(bids), askQuantity: sum(asks) };
-}
-
 function sideOf(side: unknown): Side | undefined {
   const text = typeof side === 'string' ? side.toLowerCase() : '';
   return text === 'buy' || text === 'sell' ? text : undefined;
 }
 
-const isName = (value: unknown): value is string | number => typeof value === 'string' || typeof value === 'number';
+const isName = (value: unknown): value is string | number | bigint =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint';
 
-function numberOf(value: unknown): number | undefined {
-  const number = typeof value === 'string' && value !== '' ? Number(value) : value;
+/** An amount as publishers write it; near enough for comparisons. */
+export function numberOf(value: unknown): number | undefined {
+  const number = (typeof value === 'string' && value !== '') || typeof value === 'bigint' ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
 }
 
-/** RFC 3339, to the millisecond; more digits do not matter here. */
+/** A time in any form that publishers may write, to the millisecond; more digits do not matter here. */
 function microsOf(time: unknown): number | undefined {
-  const ms = typeof time === 'string' ? Date.parse(time) : Number.NaN;
+  if (time === undefined) return undefined;
+  const text = timeText(time);
+  const ms = text === undefined ? Number.NaN : Date.parse(text);
   return Number.isNaN(ms) ? undefined : ms * 1000;
 }

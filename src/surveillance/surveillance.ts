@@ -1,12 +1,13 @@
 /** Watches the market for patterns of abuse. Bounded state; it keeps no order and no trade beyond what a detector needs. */
 import { BoundedMap } from '../protocol/bounded-map.js';
 import type { Alert, Report } from './alert.js';
+import { ClientBehaviour } from './detectors/client-behaviour.js';
 import { Layering } from './detectors/layering.js';
 import { MomentumIgnition } from './detectors/momentum-ignition.js';
 import { OrderToTrade } from './detectors/order-to-trade.js';
 import { QuoteStuffing } from './detectors/quote-stuffing.js';
 import { WashTrades } from './detectors/wash-trades.js';
-import type { MarketEvent } from './events.js';
+import type { ClientEvent, MarketEvent } from './events.js';
 import type { Thresholds } from './thresholds.js';
 
 const SECOND_MICROS = 1_000_000;
@@ -23,6 +24,7 @@ export class Surveillance {
   readonly #layering: Layering;
   readonly #washTrades: WashTrades;
   readonly #momentumIgnition: MomentumIgnition;
+  readonly #clientBehaviour: ClientBehaviour;
 
   constructor(thresholds: Thresholds, onAlert: Report) {
     this.#repeatMicros = thresholds.repeat_seconds * SECOND_MICROS;
@@ -34,6 +36,7 @@ export class Surveillance {
     this.#layering = new Layering(thresholds.layering, report);
     this.#washTrades = new WashTrades(thresholds.wash_trades, report);
     this.#momentumIgnition = new MomentumIgnition(thresholds.momentum_ignition, report);
+    this.#clientBehaviour = new ClientBehaviour(thresholds, report);
   }
 
   take(event: MarketEvent): void {
@@ -48,12 +51,31 @@ export class Surveillance {
     } else this.#layering.depth(event);
   }
 
+  client(event: ClientEvent): void {
+    this.#clientBehaviour.take(event);
+  }
+
+  /** Another gateway has reported this: it is not reported again here. */
+  reportedElsewhere(alert: Pick<Alert, 'detector' | 'symbol' | 'users' | 'evidence' | 'atMicros'>): void {
+    this.#reported.set(keyOf(alert), alert.atMicros);
+  }
+
   #report(alert: Alert): void {
     if (alert.users.some(user => this.#exempt.has(user))) return;
-    const key = [alert.detector, alert.symbol, ...alert.users].join(' ');
+    const key = keyOf(alert);
     const before = this.#reported.get(key);
     if (before !== undefined && alert.atMicros - before < this.#repeatMicros) return;
     this.#reported.set(key, alert.atMicros);
     this.#onAlert(alert);
   }
+}
+
+/** The same pattern of the same users. A client without a credential is its connection, the first of its evidence. */
+function keyOf({
+  detector,
+  symbol,
+  users,
+  evidence,
+}: Pick<Alert, 'detector' | 'symbol' | 'users' | 'evidence'>): string {
+  return JSON.stringify([detector, symbol, ...(users.length > 0 ? users : [evidence[0]])]);
 }

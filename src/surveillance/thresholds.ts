@@ -7,7 +7,7 @@ const count = z.int().positive();
 const seconds = positive;
 
 /** One table: sections by detector. Every member has a default, so a file names only what it changes. */
-const thresholdsSchema = z
+export const thresholdsSchema = z
   .strictObject({
     order_to_trade: z
       .strictObject({
@@ -52,6 +52,24 @@ const thresholdsSchema = z
         windows_min: count.default(30).describe('Windows seen before moves are judged'),
         reversal_seconds: seconds.default(60),
         reversed_share_min: share.default(0.8).describe('Of the position that the user built'),
+      })
+      .prefault({}),
+    client_rate: z
+      .strictObject({
+        commands_per_second_min: count.default(50),
+        sigmas: positive.default(6).describe('Standard deviations above the mean of the client’s own seconds before'),
+        seconds_min: count.default(10).describe('Seconds with commands seen before they are judged'),
+      })
+      .prefault({}),
+    client_churn: z
+      .strictObject({
+        changes_per_minute_max: count.default(10).describe('Subscriptions and their ends of one topic'),
+      })
+      .prefault({}),
+    client_hopping: z
+      .strictObject({
+        topics_per_minute_max: count.default(60).describe('Different topics left soon after they were subscribed to'),
+        held_seconds_max: seconds.default(5).describe('A topic that was held for longer does not count'),
       })
       .prefault({}),
     exempt_users: z

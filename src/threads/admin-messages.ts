@@ -35,6 +35,9 @@ export interface ConnectionDetail extends ConnectionRow {
     readonly id: string | null;
     readonly issued_at: string | null;
     readonly expires_at: string | null;
+    readonly firm: string | null;
+    readonly professional: boolean | null;
+    readonly use: string | null;
   } | null;
   readonly stamped: boolean;
   readonly received_bytes: number;

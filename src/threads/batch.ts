@@ -75,6 +75,8 @@ export interface BatchOutcome {
   /** Exceptions: defects, not bad input. */
   failures: string[];
   checkpoints: Checkpoint[];
+  /** Documents that the hub asked for, with as many levels as clients can see. */
+  captures: Checkpoint[];
   holds: HoldChange[];
   /** Partial messages skipped because no complete one came before. */
   withoutBase: number;
@@ -93,6 +95,7 @@ export const newOutcome = (): BatchOutcome => ({
   rejectedMore: null,
   failures: [],
   checkpoints: [],
+  captures: [],
   holds: [],
   withoutBase: 0,
   frames: 0,

@@ -40,8 +40,16 @@ export function createHandoffSlot(): SharedArrayBuffer {
 const next = (ticket: number): number => (ticket % TICKET_MAX) + 1;
 
 /** True when the numbers describe the whole outcome. */
-function isQuiet({ dueClasses, rejected, rejectedMore, failures, checkpoints, holds }: BatchOutcome): boolean {
-  const texts = rejected.length + failures.length + checkpoints.length + holds.length;
+function isQuiet({
+  dueClasses,
+  rejected,
+  rejectedMore,
+  failures,
+  checkpoints,
+  captures,
+  holds,
+}: BatchOutcome): boolean {
+  const texts = rejected.length + failures.length + checkpoints.length + captures.length + holds.length;
   return dueClasses === 0 && texts === 0 && rejectedMore === null;
 }
 

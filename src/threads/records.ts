@@ -50,6 +50,8 @@ export const RecordKind = {
   drop: 15,
   /** A message of a state source was lost, and none has followed yet. The flags carry the hold. */
   lost: 16,
+  /** Asks for the document of a state source as its publisher could have sent it: the outcome has it. */
+  capture: 17,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 

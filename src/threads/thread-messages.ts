@@ -7,6 +7,7 @@ import type { Tier } from '../protocol/view-options.js';
 import type { AdminAnswer, AdminQuestion } from './admin-messages.js';
 import type { ClientLine, LongWork } from './client-lines.js';
 import type { JournalStart } from './journal-records.js';
+import type { ClientReport } from './surveillance-messages.js';
 import type { WorkerStats } from './worker-stats.js';
 
 /** Worker → main: changes of interest, in order. `source` is the source's name. */
@@ -81,6 +82,8 @@ export interface GatewayThreadData {
   /** Connections by address and by user; one table per worker. */
   readonly addresses: SharedArrayBuffer;
   readonly users: SharedArrayBuffer;
+  /** The same for connections that use market data, by user. */
+  readonly uses: SharedArrayBuffer;
   /** Connection attempts by address: those admitted, one table per worker, and the queues of those refused. */
   readonly attempts: {
     readonly rates: SharedArrayBuffer;
@@ -127,6 +130,7 @@ export type FeedState = 'live' | 'stale' | 'failover';
 
 export type FromWorker =
   | AdminAnswer
+  | ClientReport
   /** The worker serves: it listens on this port, or will when told to. */
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'listen_failed'; readonly port: number }
@@ -168,8 +172,8 @@ export type FromWorker =
   | { readonly type: 'reloaded'; readonly id: number; readonly reloaded: readonly Reloaded[] }
   /** The worker now refuses what the last `revoke` named; the next one may be sent. */
   | { readonly type: 'revoked' }
-  /** A user has more connections than allowed, and the oldest is to be closed. */
-  | { readonly type: 'over_user_limit'; readonly user: string }
+  /** A user has more connections than allowed (`isUse`: with market data), and the oldest is to be closed. */
+  | { readonly type: 'over_user_limit'; readonly user: string; readonly isUse?: boolean }
   /**
    * Since when the oldest of the worker's connections has been the user's, on the clock that all threads share;
    * undefined: it has none.
@@ -223,9 +227,9 @@ export type ToWorker =
   | { readonly type: 'keys'; readonly keys: JSONWebKeySet | undefined }
   | { readonly type: 'stats'; readonly id: number }
   /** Asks for the user's oldest connection. Answered by `oldest`. */
-  | { readonly type: 'oldest'; readonly id: number; readonly user: string }
+  | { readonly type: 'oldest'; readonly id: number; readonly user: string; readonly isUse?: boolean }
   /** Close the user's oldest connection, unless the user is back within the limit. */
-  | { readonly type: 'replace_oldest'; readonly user: string }
+  | { readonly type: 'replace_oldest'; readonly user: string; readonly isUse?: boolean }
   /** Refuse new connections and redirect existing ones within DRAIN_TIMEOUT. The thread keeps running. */
   | { readonly type: 'drain' }
   /** Free the port for others and redirect all clients within DRAIN_TIMEOUT; then send `empty`. */

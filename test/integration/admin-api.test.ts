@@ -189,6 +189,7 @@ describe('R61 reads', () => {
       'encoder-0 running',
     ]);
     expect(threads.every(({ utilisation }) => utilisation !== null && utilisation >= 0 && utilisation <= 1)).toBe(true);
+    expect((await admin.get('/alerts')).body).toMatchObject({ state: 'off', events: 0, alerts: [] });
     expect((await admin.get('/feed')).body).toMatchObject({ name: 'simulator', status: 'live', load: 'normal' });
     expect((await admin.get('/journal')).body).toMatchObject({ state: 'off', folder: null });
     const { body, text } = await admin.get('/config');

@@ -87,6 +87,7 @@ const trade = (symbol: string, n: number) => ({
   buyer_fee: '0.10',
   seller_fee: 0.2,
   executed_at: TIME,
+  aggressor_side: 'buy',
   venue: 'XNAS',
 });
 
@@ -208,10 +209,12 @@ describe.each(FORMATS)('R36 in %s', format => {
   it('R36 orders of the own user', async () => {
     const put = (order: object) => publish('publishedOrders.send', 'orders.alice', order, format);
     const client = await open('/ws/orders', format, { token, timestamps: '1' });
-    put({ action: 'created', order_id: 17 });
+    put({ action: 'created', order_id: 17, order_type: 'limit' });
+    put({ action: 'replaced', order_id: 17, price: '1.5', quantity: 3 });
+    put({ action: 'cancelled', order_id: 17, cancelled_by: 'exchange' });
     put({ action: 'partially_filled', order_id: 'o-17', symbol: 'AAPL', side: 'buy', status: 'open', quantity: 100 });
     put({ action: 'filled', order_id: 'o-17', filled_quantity: '100', price: null, timestamp: TIME, account: 'x1' });
-    await client.arrived('order_update', 3);
+    await client.arrived('order_update', 5);
     const general = await open('/ws', format, { token });
     expect(await general.ask({ action: 'subscribe', stream: 'orders' })).toMatchObject({ topics: ['orders:alice'] });
   });

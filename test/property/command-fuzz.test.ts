@@ -117,6 +117,7 @@ class Worker {
     };
     this.commands = new CommandHandler({
       topics: new TopicCommands({
+        use: { begin: () => undefined },
         subscriptions: this.#subscriptions,
         symbols: this.#symbols,
         replies,
@@ -222,6 +223,7 @@ function newLimits(): ConnectionLimits {
     lagging: new SharedArrayBuffer(4),
     addresses: createSharedCounts(1, 1024, seed),
     users: createSharedCounts(1, 1024, seed),
+    uses: createSharedCounts(1, 1024, seed),
     pending: createSharedCounts(1, 1024, seed),
     attempts: createSharedAttempts(1, seed),
     turns: new SharedArrayBuffer(4),

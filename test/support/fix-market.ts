@@ -49,7 +49,13 @@ export class TestMarket {
       rateClass: tier === 'institutional' ? 0 : 2,
       hasSeqTags,
       topicsMax: TOPICS_MAX,
-      entitlements: () => ({ hasFullTrades: false, maySubscribe: () => this.isEntitled, lacksRoles: () => [] }),
+      entitlements: () => ({
+        hasFullTrades: false,
+        maySubscribe: () => this.isEntitled,
+        lacksRoles: () => [],
+        delayMsOf: () => 0,
+        lacksProduct: () => undefined,
+      }),
       unknown: () => this.unknown(),
       budget: {
         charge: units => {

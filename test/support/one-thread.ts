@@ -308,6 +308,7 @@ export class OneThreadGateway {
   #newCommands(replies: Replies, post: (message: FromWorker) => void): CommandHandler {
     return new CommandHandler({
       topics: new TopicCommands({
+        use: { begin: () => undefined },
         subscriptions: this.subscriptions,
         symbols: this.#symbols,
         replies,

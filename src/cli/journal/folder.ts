@@ -42,9 +42,25 @@ export function pseudonymOf(folder: string, user: string): string {
   return known;
 }
 
-function openKeys(keys: string, masterKeyFile: string): SubjectKeys {
+/**
+ * The indexes of a journal's subjects by pseudonym, opened with JOURNAL_MASTER_KEY_FILE; undefined without the file or the keys.
+ * @throws {CommandFailure} when the key does not open them
+ */
+export function subjectIndexes(folder: string): ReadonlyMap<string, string> | undefined {
+  const file = withFiles(process.env).JOURNAL_MASTER_KEY_FILE;
+  const path = join(folder, KEYS_FOLDER);
+  if (file === undefined || !existsSync(path)) return undefined;
+  const keys = openKeys(path, file);
   try {
-    const clock = new WallClock();
+    return new Map([...keys.indexes('user'), ...keys.indexes('address')]);
+  } finally {
+    keys.close();
+  }
+}
+
+function openKeys(keys: string, masterKeyFile: string): SubjectKeys {
+  const clock = new WallClock();
+  try {
     return new SubjectKeys({
       folder: keys,
       masters: () => parseMasterKeys(readFileSync(masterKeyFile, 'utf8')),

@@ -7,7 +7,7 @@ import { age, durationUpTo, file, list, listOrNone, matching, onOff, secret, url
 
 const SECRET_BYTES_MIN = 32;
 const CLOCK_TOLERANCE_MS_MAX = 5 * 60_000;
-const DEFAULT_ENTITLEMENTS = ['quotes:*', 'trades:*', 'orderbook:*', 'depth:*', 'orders:*'];
+const DEFAULT_ENTITLEMENTS = ['quotes:*', 'trades:*', 'orderbook:*', 'depth:*', 'orders:*', 'delayed:*'];
 const isOnePath = (paths: readonly string[]) => paths.length === 1;
 
 export const credentials = {
@@ -96,24 +96,27 @@ export const claims = {
     }),
     AUTH_CLAIM_ENTITLEMENTS: setting(list('claims, separated by commas', isClaimPath), 'entitlements', {
       means:
-        'Claims with entitlements, `stream:pattern` each; several are joined. In `entitlements`, anything else refuses the token; in other ' +
+        'Claims with entitlements, `stream:pattern` or `delayed:pattern` each; several are joined. In `entitlements`, anything else refuses the token; in other ' +
         'claims, such as `scope`, it is ignored.',
     }),
     AUTH_CLAIM_FIRM: setting(list('claims, separated by commas', isClaimPath), 'firm', {
       means: 'Claims with the firm of the user, for usage reports; the first one present counts.',
     }),
     AUTH_CLAIM_PROFESSIONAL: setting(list('claims, separated by commas', isClaimPath), 'professional', {
-      means: 'Claims that say whether the user is a professional, for usage reports; the first one present counts.',
+      means:
+        'Claims that say whether the user is a professional, `true` or `false`, `pro` or `nonpro`; the first one present counts. Anything else refuses the token.',
     }),
     AUTH_CLAIM_USE: setting(list('claims, separated by commas', isClaimPath), 'use', {
-      means: 'Claims that say what the data is used for, `display` or `non-display`; the first one present counts.',
+      means:
+        'Claims that say what the data is used for, `display` or `non-display`; the first one present counts. Anything else refuses the token.',
     }),
     AUTH_DEFAULT_ENTITLEMENTS: setting(
       listOrNone('entitlements such as quotes:* or depth:BTC/*, separated by commas', isEntitlement),
       DEFAULT_ENTITLEMENTS.join(','),
       {
         means:
-          'What a token, API key or client certificate without entitlements may see: by default, market data and the user’s own orders.',
+          'What a token, API key or client certificate without entitlements may see: by default, market data (late where a product does not ' +
+          'allow real time) and the user’s own orders.',
       },
     ),
   },

@@ -178,6 +178,12 @@ export const simulator = {
       means: 'Simulated messages per second over all symbols; 0 moves some symbols every `PRICE_UPDATE_INTERVAL`.',
     }),
     SIM_SEED: setting(integer(0, 2 ** 32 - 1), '1', { means: 'Seed of the market; equal seeds give equal markets.' }),
+    SIM_ORDERS: optional(onOff, {
+      means:
+        '`on` adds the symbol `DEMO`, whose book, trades and orders come from a simulated venue, with patterns of abuse planted now and then; the user `demo` trades there, too.',
+      unset: '`on` in the demo (no `AUTH_…` source), else `off`',
+      see: 'ops/surveillance.md#the-demo',
+    }),
     PRICE_UPDATE_INTERVAL: setting(duration(), '4s', {
       means: 'Time between moves of the market while `SIM_RATE` is 0.',
     }),
@@ -255,6 +261,7 @@ export function feedConfig(v: FeedVariables & ProcessVariables, files: Readonly<
     },
     simulator: {
       symbols: v.SIM_SYMBOLS,
+      hasOrders: v.SIM_ORDERS === true,
       updatesPerSecond: v.SIM_RATE,
       intervalMs: v.PRICE_UPDATE_INTERVAL,
       seed: v.SIM_SEED,

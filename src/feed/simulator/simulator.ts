@@ -5,6 +5,8 @@ import { MARKET_DATA_KINDS, type SourceKind, subjectOf } from '../../protocol/to
 import { LocalFeed } from '../local-feed.js';
 import { Instrument } from './instrument.js';
 import { Interest } from './interest.js';
+import type { EpisodeLabel } from './orders/episodes.js';
+import { ORDER_SYMBOL, OrderDesk } from './orders/order-desk.js';
 import { SeededRandom } from './seeded-random.js';
 import { simulatedSymbols } from './symbols.js';
 
@@ -34,6 +36,8 @@ interface SimulatorFeedOptions {
   /** `SYMBOLS`: simulated instead of the built-in list; entries with `*` are left out. */
   readonly symbols: readonly string[];
   readonly clock: Clock;
+  /** Called for each pattern of abuse that is planted; only with orders. */
+  readonly onPlanted?: (label: EpisodeLabel) => void;
 }
 
 /**
@@ -49,6 +53,7 @@ export class SimulatorFeed extends LocalFeed implements Feed {
   readonly #random: SeededRandom;
   readonly #instruments: Instrument[];
   readonly #interest: Interest;
+  readonly #desk: OrderDesk | undefined;
   readonly #buffer = Buffer.allocUnsafe(PAYLOAD_BYTES_MAX);
   readonly #message: FeedMessage = { ...newFeedMessage(), payload: this.#buffer };
   #sink: FeedSink | undefined;
@@ -64,15 +69,23 @@ export class SimulatorFeed extends LocalFeed implements Feed {
   #timeText = '';
 
   /** @throws {RangeError} if one of `symbols` is not a symbol. */
-  constructor({ config, symbols, clock }: SimulatorFeedOptions) {
+  constructor({ config, symbols, clock, onPlanted = () => {} }: SimulatorFeedOptions) {
     super();
     this.#config = config;
     this.#clock = clock;
     this.#random = new SeededRandom(config.seed);
-    const names = simulatedSymbols(symbols, config.symbols);
+    const all = simulatedSymbols(symbols, config.symbols);
+    const names = config.hasOrders === true ? all.filter(name => name !== ORDER_SYMBOL) : all;
     const stepMax = config.updatesPerSecond > 0 ? FAST_STEP_MAX : CALM_STEP_MAX;
     this.#instruments = names.map(symbol => new Instrument(symbol, config.seed, stepMax));
     this.#interest = new Interest(names);
+    if (config.hasOrders !== true) return;
+    this.#desk = new OrderDesk({
+      seed: config.seed,
+      clock,
+      publish: (kind, name, text, isFollowed) => this.#publishOrder(kind, name, text, isFollowed),
+      onPlanted,
+    });
   }
 
   async start(sink: FeedSink): Promise<FeedOutcome> {
@@ -82,9 +95,10 @@ export class SimulatorFeed extends LocalFeed implements Feed {
       if (index > 0 && index % START_SYMBOLS_MAX === 0) await new Promise(resolve => setImmediate(resolve));
       const instrument = this.#instruments[index];
       if (this.#sink === undefined || instrument === undefined) return NOT_RUNNING;
-      this.#publish('quotes', instrument, instrument.quote(this.#now()));
-      this.#publish('books', instrument, instrument.bookSnapshot());
+      this.#publish('quotes', instrument.symbol, instrument.quote(this.#now()));
+      this.#publish('books', instrument.symbol, instrument.bookSnapshot());
     }
+    this.#desk?.start();
     this.#started = true;
     this.#wake();
     return DONE;
@@ -92,6 +106,7 @@ export class SimulatorFeed extends LocalFeed implements Feed {
 
   follow(subject: string, wanted: boolean): FeedOutcome {
     this.#interest.set(subject, wanted);
+    this.#desk?.follow(subject, wanted);
     if (this.#interest.activeCount === 0) this.#sleep();
     else this.#wake();
     return DONE;
@@ -99,6 +114,7 @@ export class SimulatorFeed extends LocalFeed implements Feed {
 
   async stop(): Promise<void> {
     this.#sink = undefined;
+    this.#desk?.stop();
     this.#sleep();
   }
 
@@ -182,20 +198,33 @@ export class SimulatorFeed extends LocalFeed implements Feed {
   }
 
   #publishNext(kind: SourceKind, instrument: Instrument): void {
-    if (kind === 'books') this.#publish(kind, instrument, instrument.bookDelta());
-    else if (kind === 'quotes') this.#publish(kind, instrument, instrument.quote(this.#now()));
-    else this.#publish(kind, instrument, instrument.trade(this.#now()));
+    const { symbol } = instrument;
+    if (kind === 'books') this.#publish(kind, symbol, instrument.bookDelta());
+    else if (kind === 'quotes') this.#publish(kind, symbol, instrument.quote(this.#now()));
+    else this.#publish(kind, symbol, instrument.trade(this.#now()));
+  }
+
+  #publish(kind: SourceKind, name: string, text: string): void {
+    if (this.#sink !== undefined) this.#sink.message(this.#filled(kind, name, text));
+  }
+
+  /** Of the symbol with orders: surveillance sees what is not followed, too. */
+  #publishOrder(kind: SourceKind, name: string, text: string, isFollowed: boolean): void {
+    const sink = this.#sink;
+    if (sink === undefined || (!isFollowed && sink.observed === undefined)) return;
+    const message = this.#filled(kind, name, text);
+    sink.observed?.(message);
+    if (isFollowed) sink.message(message);
   }
 
   /** The text is ASCII (symbols are), so Latin-1, which needs no conversion, equals UTF-8. */
-  #publish(kind: SourceKind, instrument: Instrument, text: string): void {
-    if (this.#sink === undefined) return;
+  #filled(kind: SourceKind, name: string, text: string): FeedMessage {
     const bytes = this.#buffer.write(text, 0, 'latin1');
     const message = this.#message;
-    message.subject = subjectOf(kind, instrument.symbol);
+    message.subject = subjectOf(kind, name);
     message.payload = this.#buffer.subarray(0, bytes);
     message.tsEventMicros = Math.floor(this.#clock.nowMicros());
-    this.#sink.message(message);
+    return message;
   }
 
   /** The clock's time as RFC 3339, cached for its millisecond. */

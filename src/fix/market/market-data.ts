@@ -9,6 +9,7 @@ import type { ClientJournal } from './client-journal.js';
 import type { ChainPlace, Entries } from './entries.js';
 import type { MarketClient, Resolution } from './market-client.js';
 import { MarketMessages, type MessagesOptions } from './market-messages.js';
+import { whichProduct } from './not-entitled.js';
 import { QueuePolicies } from './queue-policies.js';
 import { type MarketRequest, MdReject, readRequest, streamsOf } from './request.js';
 import { Subscription } from './subscription.js';
@@ -238,12 +239,7 @@ export class MarketData implements MarketClient {
     if (unknown.length > 0 || forbidden.length > 0) {
       this.#requests.delete(id);
       if (unknown.length > 0) this.#messages.reject(id, MdReject.unknownSymbol, `unknown symbols: ${shorten(unknown)}`);
-      else
-        this.#messages.reject(
-          id,
-          MdReject.forbidden,
-          `not entitled to ${streamsOf(request).join(', ')} of ${shorten(forbidden)}`,
-        );
+      else this.#messages.reject(id, MdReject.forbidden, this.#notEntitled(request, forbidden));
       return;
     }
     // Other requests may have begun while symbols were looked up.
@@ -270,6 +266,11 @@ export class MarketData implements MarketClient {
   #forget(id: string): void {
     this.#requests.delete(id);
     this.#queues.delete(id);
+  }
+
+  #notEntitled(request: MarketRequest, symbols: readonly string[]): string {
+    const product = whichProduct(this.#options.entitlements(), request, symbols);
+    return `not entitled to ${streamsOf(request).join(', ')} of ${shorten(symbols)}${product}`;
   }
 
   #mayHave(request: MarketRequest, symbol: string): boolean {

@@ -15,6 +15,7 @@ import type { Handled } from '../sessions/maybe-promise.js';
 import type { Reauthentication } from '../sessions/reauthentication.js';
 import type { Replies } from '../sessions/replies.js';
 import type { ServedTurns } from '../supervision/served-turns.js';
+import type { CommandCounts } from './command-counts.js';
 import type { RoomPublishing } from './room-publishing.js';
 import type { TopicCommands } from './topic-commands.js';
 
@@ -34,6 +35,8 @@ export interface CommandHandlerOptions {
   /** Tracks which session this thread is working for, and runs queued commands in turns of their own. */
   readonly turns: Pick<ServedTurns, 'action' | 'later'>;
   readonly budgets: WorkBudgets;
+  /** Undefined: there is no surveillance. */
+  readonly counts?: CommandCounts | undefined;
   /** Maximum names in one list of a command. */
   readonly namesMax: number;
   /** Undefined: nothing is recorded. */
@@ -133,6 +136,7 @@ export class CommandHandler {
     const parsed = parseCommand(value, this.#options.namesMax);
     if (parsed.ok) {
       this.#options.turns.action = parsed.command.action;
+      this.#options.counts?.take(session, parsed.command);
       return this.#affordable(session, parsed.command, bytes.byteLength);
     }
     replies.fail(session, parsed.id, parsed.code, parsed.message);

@@ -4,19 +4,21 @@ import type { ErrorCode } from '../../protocol/codes.js';
 import type { CommandId } from '../../protocol/command-limits.js';
 import type { ResyncCommand, SubscribeCommand, UnsubscribeCommand } from '../../protocol/commands.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
-import { isStateStream, topicOf } from '../../protocol/topics.js';
+import { isMarketData, isStateStream, topicOf } from '../../protocol/topics.js';
 import { CLASSES, classNumber, DEPTHS } from '../../protocol/view-options.js';
-import { depthDetail, slowerClass } from '../../threads/lanes.js';
+import { depthDetail } from '../../threads/lanes.js';
 import { RETRY_AFTER_MS } from '../limits/retry-after.js';
 import type { RequestedTopic, Session } from '../model/session.js';
-import { notEntitled, shorten } from '../refusal.js';
+import { shorten } from '../refusal.js';
 import { andThen, type Handled } from '../sessions/maybe-promise.js';
 import type { Replies } from '../sessions/replies.js';
+import type { SimultaneousUse } from '../sessions/simultaneous-use.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import type { ServedTurns } from '../supervision/served-turns.js';
-import { laneFor } from '../views/view-of.js';
-import { mustBeKnown, type NamedTopics, namedTopicsOf, unknownNames } from './requested-topics.js';
+import { laneFor, mayHave } from '../views/view-of.js';
+import { mustBeKnown, type NamedTopics, namedTopicsOf } from './requested-topics.js';
 import type { SymbolLookup } from './symbol-lookup.js';
+import { TopicReplies } from './topic-replies.js';
 
 /**
  * Topics of one command that are served in one turn of the loop, so that others do not wait for all of them. Quotes
@@ -28,6 +30,7 @@ interface TopicCommandsOptions {
   readonly subscriptions: Subscriptions;
   readonly symbols: SymbolLookup;
   readonly replies: Replies;
+  readonly use: Pick<SimultaneousUse, 'begin'>;
   readonly subscriptionsMax: number;
   readonly turns: Pick<ServedTurns, 'later'>;
   /** Default: 16. */
@@ -53,6 +56,8 @@ export class TopicCommands {
   readonly #subscriptions: Subscriptions;
   readonly #symbols: SymbolLookup;
   readonly #replies: Replies;
+  readonly #answers: TopicReplies;
+  readonly #use: Pick<SimultaneousUse, 'begin'>;
   readonly #subscriptionsMax: number;
   readonly #turns: Pick<ServedTurns, 'later'>;
   readonly #topicsPerTurn: number;
@@ -61,6 +66,8 @@ export class TopicCommands {
     this.#subscriptions = options.subscriptions;
     this.#symbols = options.symbols;
     this.#replies = options.replies;
+    this.#answers = new TopicReplies(options.replies);
+    this.#use = options.use;
     this.#subscriptionsMax = options.subscriptionsMax;
     this.#turns = options.turns;
     this.#topicsPerTurn = options.topicsPerTurn ?? TOPICS_PER_TURN;
@@ -118,11 +125,18 @@ export class TopicCommands {
     // A client may name 100,000 symbols: avoid anything quadratic here.
     const unknownSet = new Set(unknown);
     const known = named.names.filter(name => !unknownSet.has(name));
-    const allowed = known.filter(name => session.entitlements.maySubscribe(stream, name));
+    const allowed = known.filter(name => mayHave(session.entitlements, stream, name));
     const lane = laneFor(session, stream, detail, rateClass);
     const requested = allowed.map(symbol => ({ stream, symbol, lane }));
     const added = requested.filter(topic => !isSubscribed(session, topic)).length;
     if (session.subscriptions.size + added > this.#subscriptionsMax) return this.#tooMany(session, command.id);
+    if (requested.length > 0 && isMarketData(stream)) {
+      const refusal = this.#use.begin(session);
+      if (refusal !== undefined) {
+        this.#replies.rateLimited(session, command.id, refusal, RETRY_AFTER_MS);
+        return undefined;
+      }
+    }
     const refuse = () => this.#refuse(subscribing, unknown, known, allowed);
     if (requested.length === 0) {
       refuse();
@@ -177,10 +191,10 @@ export class TopicCommands {
     const { stream } = named;
     const fastest = Math.max(rateClass, session.identity.fastestClass);
     const lane = laneFor(session, stream, detail, fastest);
-    const allowed = requested.filter(({ symbol }) => session.entitlements.maySubscribe(stream, symbol));
+    const allowed = requested.filter(({ symbol }) => mayHave(session.entitlements, stream, symbol));
     if (allowed.length < requested.length) {
       const denied = requested.filter(topic => !allowed.includes(topic)).map(({ symbol }) => symbol);
-      this.#fail(session, command.id, 'forbidden', notEntitled(session.entitlements, stream, denied));
+      this.#answers.denied({ session, id: command.id, stream }, denied, Number.POSITIVE_INFINITY);
     }
     return allowed.map(({ symbol }) => ({ stream, symbol, lane }));
   }
@@ -254,20 +268,13 @@ export class TopicCommands {
   }
 
   #subscribed(
-    { session, command, named, rateClass }: Subscribing,
+    { session, command, named: { stream }, rateClass }: Subscribing,
     requested: readonly RequestedTopic[],
     isRecovered: boolean | undefined,
     positions?: ReadonlyMap<string, StreamPosition>,
   ): void {
-    const { stream } = named;
-    this.#replies.send(session, command.id, {
-      type: 'subscribed',
-      stream,
-      topics: requested.map(({ symbol }) => topicOf(stream, symbol)),
-      ...(isStateStream(stream) ? { class: CLASSES[slowerClass(rateClass, session.conflation.level)] } : undefined),
-      ...(isRecovered === undefined ? undefined : { recovered: isRecovered }),
-      ...(positions === undefined || positions.size === 0 ? undefined : { positions: Object.fromEntries(positions) }),
-    });
+    const served = { session, id: command.id, stream, rateClass, isRecovered, positions };
+    this.#answers.subscribed(served, requested);
   }
 
   #refuse(
@@ -276,18 +283,15 @@ export class TopicCommands {
     known: readonly string[],
     allowed: readonly string[],
   ): void {
-    // When other names were served or refused for another reason, the error lists the symbols it applies to.
-    const about = (symbols: readonly string[]) => (symbols.length < named.names.length ? { symbols } : undefined);
-    if (unknown.length > 0) {
-      this.#replies.send(session, command.id, { type: 'error', ...unknownNames(unknown), ...about(unknown) });
-    }
+    const asked = { session, id: command.id, stream: named.stream };
+    this.#answers.unknown(asked, unknown, named.names.length);
     if (allowed.length === known.length) return;
     const allowedSet = new Set(allowed);
-    const denied = known.filter(name => !allowedSet.has(name));
-    // Some streams require a credential for every topic.
-    const code = session.credential.sub === '' ? 'unauthorized' : 'forbidden';
-    const message = notEntitled(session.entitlements, named.stream, denied);
-    this.#replies.send(session, command.id, { type: 'error', code, message, ...about(denied) });
+    this.#answers.denied(
+      asked,
+      known.filter(name => !allowedSet.has(name)),
+      named.names.length,
+    );
   }
 
   #namedBy(session: Session, command: SubscribeCommand | UnsubscribeCommand | ResyncCommand): NamedTopics | undefined {

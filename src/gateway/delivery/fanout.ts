@@ -7,7 +7,6 @@
 
 import { ALL_TRADES_SOURCE } from '../../protocol/topics.js';
 import { REALTIME, type Tier } from '../../protocol/view-options.js';
-import { WHOLE } from '../../threads/journal-records.js';
 import { classOfLane, detailOfLane, laneWith, TRADES_FULL, variantOfLane } from '../../threads/lanes.js';
 import { epochTagOf, FrameKind, type RingReader } from '../../threads/ring.js';
 import { AUDIENCE_ALL_TRADES, AUDIENCE_RETAIL, type TraceReportWriter } from '../../threads/trace-reports.js';
@@ -320,7 +319,8 @@ export class Fanout {
 function placeOf({ epoch }: View, { kind, prevSeq, seq, eventMicrosOrReason: reason }: RingReader): Place {
   return {
     epoch,
-    prev: kind === FrameKind.snapshot ? WHOLE : prevSeq,
+    prev: prevSeq,
+    isWhole: kind === FrameKind.snapshot,
     seq,
     gapReason: kind === FrameKind.gap ? reason : 0,
   };

@@ -8,10 +8,10 @@ import type { Owners } from '../limits/owner.js';
 import type { Account } from '../limits/work-budgets.js';
 import type { KeepaliveState } from '../model/flow.js';
 import { type Admission, Session } from '../model/session.js';
-import { notEntitled, type Refusal, refusal, refusedTo, shorten } from '../refusal.js';
+import { type Denial, denialsOf, type Refusal, refusal, refusedTo, shorten } from '../refusal.js';
 import type { Credentials } from '../sessions/credentials.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
-import { laneFor, ownName } from '../views/view-of.js';
+import { laneFor, mayHave, ownName } from '../views/view-of.js';
 import { ignoredWarnings } from './query.js';
 import { PRIVATE_ENDPOINTS, type UpgradeRequest } from './upgrade-request.js';
 
@@ -95,13 +95,13 @@ export class Admissions {
     const asked = request.symbols.length === 0 ? [ownName(session, stream)] : request.symbols;
     const unknownSet = new Set(unknown);
     const known = asked.filter(symbol => !unknownSet.has(symbol));
-    const allowed = known.filter(symbol => session.entitlements.maySubscribe(stream, symbol));
+    const allowed = known.filter(symbol => mayHave(session.entitlements, stream, symbol));
     const mayLeaveOut = stream === 'quotes';
     if (known.length === 0 || (unknown.length > 0 && !mayLeaveOut)) {
       return refusal(400, 'invalid_symbol', `unknown: ${shorten(unknown)}`);
     }
     if (allowed.length === 0 || (allowed.length < known.length && !mayLeaveOut)) {
-      return refusal(403, 'forbidden', notEntitled(session.entitlements, stream, known));
+      return forbidden(denialsOf(session.entitlements, stream, known));
     }
     const requested = allowed.map(symbol => ({ stream, symbol, lane: laneFor(session, stream, request.bookDetail) }));
     const warnings = [...leftOutWarnings(unknown, known, allowed), ...ignoredWarnings(request.ignored)];
@@ -126,6 +126,13 @@ export class Admissions {
       account: newAccount(address),
     });
   }
+}
+
+/** One answer for all of them: the first denial that names a product says most. */
+function forbidden(denials: readonly Denial[]): Refusal {
+  const denial = denials.find(({ product }) => product !== undefined) ?? denials[0];
+  const refused = refusal(403, 'forbidden', denial?.message ?? 'not entitled');
+  return denial?.product === undefined ? refused : { ...refused, product: denial.product };
 }
 
 function leftOutWarnings(

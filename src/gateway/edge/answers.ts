@@ -65,7 +65,7 @@ export function answer(asked: Answerable, { status, headers = {}, body }: HttpAn
 
 /** @param headers further ones */
 export function refusalAnswer(
-  { status, code, message, retryAfterSeconds }: Refusal,
+  { status, code, message, product, retryAfterSeconds }: Refusal,
   headers: Readonly<Record<string, string>>,
 ): HttpAnswer {
   return {
@@ -77,6 +77,6 @@ export function refusalAnswer(
       ...(status === 426 ? { Upgrade: 'websocket', 'Sec-WebSocket-Version': WEBSOCKET_VERSION } : {}),
       ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': String(Math.ceil(retryAfterSeconds)) }),
     },
-    body: JSON.stringify({ error: { code, message } }),
+    body: JSON.stringify({ error: { code, message, product } }),
   };
 }

@@ -18,6 +18,7 @@ import type { Refusal } from '../refusal.js';
 import { type FeedStatusFrame, isAllWell } from '../sending/feed-status.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Keepalive } from '../sessions/keepalive.js';
+import type { SimultaneousUse } from '../sessions/simultaneous-use.js';
 import type { UserSlots } from '../sessions/user-slots.js';
 import { burstBytesOf, type Ladder } from '../slow-consumers/ladder.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
@@ -79,6 +80,7 @@ interface ServerParts {
   readonly keepalive: Keepalive<Session>;
   readonly turns: ServedTurns;
   readonly userSlots: UserSlots;
+  readonly use: SimultaneousUse;
   readonly log: ClientLog;
   readonly live: LiveTokens;
   /** What the main thread says about the process. */
@@ -317,6 +319,7 @@ export class GatewayServer {
     this.#parts.ladder.closed(session);
     this.#parts.subscriptions.closed(session);
     this.#parts.limits.leave(session.address, session.credential);
+    this.#parts.use.ended(session);
     this.#longMessageSlots.leave(session);
     this.counters.open--;
     this.counters.closed++;

@@ -4,10 +4,11 @@ import type { LiveTokens } from '../../auth/live-token.js';
 import type { Config } from '../../config/environment.js';
 import { isListedHost } from '../../config/hosts.js';
 import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
+import { isMarketData } from '../../protocol/topics.js';
 import type { JournalOutlet } from '../../threads/journal-outlet.js';
 import type { SharedReadiness } from '../../threads/shared-readiness.js';
 import type { SessionJournal } from '../journal/session-journal.js';
-import type { ConnectionLimits } from '../limits/connection-limits.js';
+import { type ConnectionLimits, tooMany } from '../limits/connection-limits.js';
 import type { PendingSockets } from '../limits/pending-sockets.js';
 import { spreadRetrySeconds } from '../limits/retry-after.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
@@ -15,6 +16,7 @@ import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Admission, NotServed, SocketData } from '../model/session.js';
 import { type Refusal, refusal, refusedTo } from '../refusal.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
+import type { SimultaneousUse } from '../sessions/simultaneous-use.js';
 import type { ClientLog } from '../supervision/client-log.js';
 import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
@@ -43,6 +45,7 @@ interface UpgradesParts {
   readonly config: Config;
   readonly admissions: Admissions;
   readonly limits: ConnectionLimits;
+  readonly use: SimultaneousUse;
   readonly pending: PendingSockets;
   readonly proxies: TrustedProxies;
   readonly longMessageSlots: LongMessageSlots;
@@ -218,7 +221,7 @@ export class Upgrades {
 
   #takeSlot(admitted: Admission): MaybePromise<Admission | Refusal> {
     if (this.isClosing) return unavailable('this gateway is closing');
-    const { views, limits, budgets } = this.#parts;
+    const { views, limits, use, budgets } = this.#parts;
     const { session, requested } = admitted;
     if (this.isShedding && session.tier === 'retail') {
       limits.refused.overload++;
@@ -228,6 +231,11 @@ export class Upgrades {
     if (waitMs > 0) return overBudget(waitMs);
     const refused = limits.enter(session.address, session.credential);
     if (refused !== undefined) return refused;
+    const overUse = requested.some(({ stream }) => isMarketData(stream)) ? use.begin(session) : undefined;
+    if (overUse !== undefined) {
+      limits.leave(session.address, session.credential);
+      return tooMany(overUse, spreadRetrySeconds());
+    }
     for (const { stream } of requested) budgets.charge(session, topicUnits(stream, 1));
     const live: Promise<'live' | NotServed>[] = [];
     for (const { stream, symbol, lane } of requested) {
@@ -250,6 +258,7 @@ export class Upgrades {
   #release(admission: Admission): void {
     const { address, credential } = admission.session;
     this.#parts.limits.leave(address, credential);
+    this.#parts.use.ended(admission.session);
     this.releaseViews(admission);
   }
 

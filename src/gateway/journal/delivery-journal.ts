@@ -13,12 +13,12 @@
 import { GAP_REASON_NAMES, STALE_REASON_NAMES } from '../../protocol/codes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { JournalOutlet } from '../../threads/journal-outlet.js';
-import { type NewRecord, WHOLE } from '../../threads/journal-records.js';
+import type { NewRecord } from '../../threads/journal-records.js';
 import { FrameKind, type RingReader } from '../../threads/ring.js';
 import { NOWHERE } from '../model/emit-trail.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import { recordOf } from './control-records.js';
-import type { Place } from './place.js';
+import type { FrameOfDocument, Place } from './place.js';
 import { membersOf } from './view-members.js';
 import { symbolOf, ViewTrails } from './view-trails.js';
 
@@ -134,8 +134,14 @@ export class DeliveryJournal {
       return;
     }
     this.#emits.beginEpoch(trail.number, epoch);
-    if (ring.kind === FrameKind.snapshot) this.#emits.whole(trail.number, ring.seq, this.#micros);
+    if (ring.kind === FrameKind.snapshot) this.#wholeEmitted(view, epoch, ring.prevSeq, ring.seq);
     else this.#emits.emitted(trail.number, ring.prevSeq, ring.seq, this.#micros);
+  }
+
+  /** A whole document of the encoder names the position before it, other than one that repairs the chain. */
+  #wholeEmitted(view: View, epoch: string, prev: number, seq: number): void {
+    const { worker: w } = this.#options;
+    this.#record({ k: 'emit', w, ...membersOf(view), epoch, runs: [[prev, seq]], whole: true });
   }
 
   /** A whole document was published to the view, to repair its chain. */
@@ -176,7 +182,7 @@ export class DeliveryJournal {
 
   /** While the view's next frame is queued for some sockets, its publish is still to come. @param place undefined: no longer */
   awaitPublish(view: View, place: Place | undefined): void {
-    this.#next = place && { view, at: place.prev === WHOLE ? NOWHERE : { epoch: place.epoch, seq: place.prev } };
+    this.#next = place && { view, at: place.isWhole === true ? NOWHERE : { epoch: place.epoch, seq: place.prev } };
   }
 
   /** The session is subscribed to the topic. */
@@ -233,16 +239,16 @@ export class DeliveryJournal {
   }
 
   /** The socket was sent a whole document. */
-  snapshotSent(session: Session, view: View, { epoch, seq }: StreamPosition): void {
+  snapshotSent(session: Session, view: View, { epoch, seq }: StreamPosition, frame: FrameOfDocument = {}): void {
     if (session.socket === undefined) return;
-    this.#record({ k: 'snapshot', c: this.#id(session), ...membersOf(view), epoch, seq });
+    this.#record({ k: 'snapshot', c: this.#id(session), ...membersOf(view), epoch, seq, ...frame });
   }
 
   /** The socket alone was sent a message of the view. Call `sentAll` before anything else is published. */
   sent(session: Session, view: View, place: Place): void {
     const { epoch, prev, seq, gapReason } = place;
     if (gapReason > 0) this.#gap(view, place, undefined, session);
-    else if (prev === WHOLE) this.snapshotSent(session, view, place);
+    else if (place.isWhole === true) this.snapshotSent(session, view, { epoch, seq }, { prev });
     else {
       const isSame = this.#sent?.session === session && this.#sent.view === view && this.#sent.epoch === epoch;
       if (!isSame || this.#sent?.runs.length === RUNS_MAX) {

@@ -1,11 +1,13 @@
 /** How records name a view. */
+import { durationText } from '../../config/duration.js';
 import { DEPTHS } from '../../protocol/view-options.js';
 import type { ViewMembers } from '../../threads/journal-records.js';
 import { classNameOfLane, detailOfLane, isStampedLane, TRADES_FULL } from '../../threads/lanes.js';
 import type { View } from '../model/session.js';
 
 /** @param symbol of `trades:*`: the one whose sequences are recorded */
-export function membersOf({ topic, stream, lane, tier, isState, isMsgpack }: View, symbol?: string): ViewMembers {
+export function membersOf(view: View, symbol?: string): ViewMembers {
+  const { topic, stream, lane, tier, isState, isMsgpack, delayMs } = view;
   const detail = detailOfLane(lane);
   const depth = stream === 'depth' ? DEPTHS[detail - 1] : undefined;
   return {
@@ -16,6 +18,7 @@ export function membersOf({ topic, stream, lane, tier, isState, isMsgpack }: Vie
     ...(depth === undefined ? undefined : { depth }),
     ...(isStampedLane(lane) ? { stamped: true } : undefined),
     ...(stream === 'trades' && detail === TRADES_FULL ? { full: true } : undefined),
+    ...(delayMs === 0 ? undefined : { delay: durationText(delayMs) }),
     ...(symbol === undefined ? undefined : { symbol }),
   };
 }

@@ -20,6 +20,7 @@ type ConnectionLimit =
   | 'reserved'
   | 'address'
   | 'user'
+  | 'use'
   | 'rate'
   | 'credentials'
   | 'overload';
@@ -32,6 +33,7 @@ export class ConnectionLimits {
     reserved: 0,
     address: 0,
     user: 0,
+    use: 0,
     rate: 0,
     credentials: 0,
     overload: 0,
@@ -161,6 +163,6 @@ export class ConnectionLimits {
   }
 }
 
-function tooMany(message: string, retryAfterSeconds: number): Refusal {
+export function tooMany(message: string, retryAfterSeconds: number): Refusal {
   return { ...refusal(429, 'rate_limited', message), retryAfterSeconds };
 }

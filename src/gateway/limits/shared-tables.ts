@@ -22,6 +22,7 @@ type SharedData = Pick<
   | 'lagging'
   | 'addresses'
   | 'users'
+  | 'uses'
   | 'pending'
   | 'attempts'
   | 'failures'
@@ -46,6 +47,7 @@ export class SharedTables {
       lagging: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * workers),
       addresses: createSharedCounts(workers, slots, seed),
       users: createSharedCounts(workers, slots, seed),
+      uses: createSharedCounts(workers, slots, seed),
       pending: createSharedCounts(workers, countSlotsFor(limits.pendingMax), seed),
       attempts: createSharedAttempts(workers, seed),
       failures: createFailedCredentials(workers, seed),
@@ -66,11 +68,11 @@ export class SharedTables {
 
   /** Clears what a thread counted for its sockets, which are gone. Debts belong to no thread and stay. */
   forget(worker: number): void {
-    const { connections, waiting, addresses, users, pending, published, attempts, failures } = this.data;
+    const { connections, waiting, addresses, users, uses, pending, published, attempts, failures } = this.data;
     const { attemptsPerSecondMax, authFailuresMax } = this.#limits;
     for (const cells of [connections, waiting]) new RankCells(cells, worker).clear();
     Atomics.store(this.#lagging, worker, 0);
-    for (const counts of [addresses, users, pending]) new SharedCounts(counts, worker).clear(worker);
+    for (const counts of [addresses, users, uses, pending]) new SharedCounts(counts, worker).clear(worker);
     new SharedRates(published, worker).clear(worker);
     new AttemptRates(attempts, worker, attemptsPerSecondMax).clear(worker);
     new FailedCredentials(failures, worker, authFailuresMax).clear(worker);

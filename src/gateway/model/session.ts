@@ -1,5 +1,4 @@
 /** A connected client as its worker sees it, and its subscriptions. */
-
 import type { WebSocket } from 'uWebSockets.js';
 import assert from 'node:assert/strict';
 import type { Credential, Entitlements } from '../../auth/credential.js';
@@ -26,7 +25,7 @@ export interface Admission {
   readonly requested: readonly RequestedTopic[];
   /** Frames sent after the first snapshot. */
   readonly warnings: readonly object[];
-  /** Views kept in use on the session's behalf until it opens. */
+  /** Kept in use on its behalf until it opens. */
   readonly views: View[];
 }
 
@@ -288,6 +287,11 @@ export class Session {
 
   get tier(): Tier {
     return this.identity.tier;
+  }
+
+  /** How late it may have a topic, ms; 0: in real time, or not at all. */
+  delayMsOf(stream: Stream, symbol: string): number {
+    return this.entitlements.delayMsOf(stream, symbol);
   }
 
   get conflation(): ConflationState {

@@ -1,5 +1,6 @@
 /** A view: a topic at a class in a format, for one tier, as this worker's sockets subscribe to it. */
 import assert from 'node:assert/strict';
+import { delayedName } from '../../protocol/delayed-name.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '../../protocol/topics.js';
 import type { Tier } from '../../protocol/view-options.js';
@@ -29,6 +30,8 @@ export class ViewOf<Waiter> {
   readonly stream: Stream;
   /** The topic's name in its stream: a symbol, user, channel or room. */
   readonly symbol: string;
+  /** How late its messages are, ms; 0: real time. */
+  readonly delayMs: number;
   /** `stream:symbol`. */
   readonly topic: string;
   /** `<kind>:<symbol>`, the hub's name for it. */
@@ -81,7 +84,7 @@ export class ViewOf<Waiter> {
 
   /** A view that is neither wanted nor used yet. @param shards number of encoders */
   constructor(
-    { stream, symbol, lane, tier, owner }: NewView,
+    { stream, symbol, lane, tier, owner, delayMs = 0 }: NewView,
     nativeTopic: string,
     shards: number,
     sentCell: SentCells,
@@ -89,8 +92,9 @@ export class ViewOf<Waiter> {
     const format = isMsgpackLane(lane) ? 'msgpack' : 'json';
     this.stream = stream;
     this.symbol = symbol;
+    this.delayMs = delayMs;
     this.topic = topicOf(stream, symbol);
-    this.sourceName = `${sourceKindOf(stream)}:${symbol}`;
+    this.sourceName = `${sourceKindOf(stream)}:${delayedName(symbol, delayMs)}`;
     this.lane = lane;
     this.tier = tier;
     this.isState = isStateStream(stream);
@@ -333,10 +337,4 @@ export class ViewOf<Waiter> {
  */
 export type NotServed = 'share' | 'full' | 'unavailable';
 
-interface NewView {
-  readonly stream: Stream;
-  readonly symbol: string;
-  readonly lane: number;
-  readonly tier: Tier;
-  readonly owner: number;
-}
+type NewView = Pick<ViewOf<never>, 'stream' | 'symbol' | 'lane' | 'tier' | 'owner'> & { readonly delayMs?: number };

@@ -1,5 +1,6 @@
 /** Everything that a thread knows of one connection, for operators. */
 import type { Credential } from '../../auth/credential.js';
+import { durationText } from '../../config/duration.js';
 import type { SubscriptionRow } from '../../protocol/admin-rows.js';
 import type { ConnectionDetail } from '../../threads/admin-messages.js';
 import { classNameOfLane, detailOfLane, levelsOfDetail } from '../../threads/lanes.js';
@@ -40,13 +41,17 @@ export function detailOf(parts: ListParts, session: Session): ConnectionDetail {
 }
 
 /** A credential as operators see it. */
-export function credentialOf({ jti, apiKeyId, authority, issuedAtMs, expiresAtMs }: Credential) {
+export function credentialOf(credential: Credential) {
+  const { jti, apiKeyId, authority, issuedAtMs, expiresAtMs, firm, professional, use } = credential;
   const kind = apiKeyId !== undefined ? 'api_key' : authority !== undefined ? 'certificate' : 'token';
   return {
     kind,
     id: apiKeyId ?? jti ?? null,
     issued_at: issuedAtMs === undefined ? null : new Date(issuedAtMs).toISOString(),
     expires_at: Number.isFinite(expiresAtMs) ? new Date(expiresAtMs).toISOString() : null,
+    firm: firm ?? null,
+    professional: professional ?? null,
+    use: use ?? null,
   } as const;
 }
 
@@ -57,6 +62,7 @@ function subscriptionRow({ topic, stream, asked, state, view }: Subscription): S
     class: classNameOfLane(asked),
     served_class: classNameOfLane(view.lane),
     levels: isBook ? levelsOfDetail(detailOfLane(asked)) : null,
+    delay: view.delayMs === 0 ? null : durationText(view.delayMs),
     state,
     epoch: view.epoch,
     seq: view.lastSeq,

@@ -21,6 +21,11 @@ const BACKPRESSURE = 0;
 /** uWS's `ws.send` returns this when it drops the message because the socket's buffer is full. */
 const DROPPED = 2;
 
+interface SentQuote {
+  readonly view: View;
+  readonly part: Part;
+}
+
 export class Outbox {
   /** Control frames sent: replies, warnings, errors, gaps. */
   readonly control = { messages: 0, bytes: 0 };
@@ -151,13 +156,14 @@ export class Outbox {
     let isSent = true;
     for (const group of groups) {
       const isLast = group === groups.at(-1);
-      const frame = composeQuotes(group, { format, isStamped, isComplete: isComplete && isLast });
+      const isEnd = isComplete && isLast;
+      const frame = composeQuotes(group, { format, isStamped, isComplete: isEnd });
       if (isStamped) stampTsSent(frame, frame.length, isBinary, this.#nowMicros());
       const cell = this.#sentCell('quotes', format, 'snapshot');
       cell.messages++;
       cell.bytes += frame.length;
       const isWritten = this.#writeSnapshot(session, frame, isBinary);
-      if (isWritten) for (const { view, part } of group.quotes) this.journal?.snapshotSent(session, view, part);
+      if (isWritten && this.journal !== undefined) quotesSent(this.journal, session, group.quotes, isEnd);
       isSent = isWritten && isSent;
     }
     return isSent;
@@ -199,5 +205,19 @@ export class Outbox {
     if (status === DROPPED) return false;
     if (status !== undefined) session.traffic.sent(length);
     return true;
+  }
+}
+
+/** Records the quotes of a frame. @param isComplete the frame says that no quote is missing any more */
+function quotesSent(
+  journal: DeliveryJournal,
+  session: Session,
+  quotes: readonly SentQuote[],
+  isComplete: boolean,
+): void {
+  for (const [i, { view, part }] of quotes.entries()) {
+    const more = quotes.length - 1 - i;
+    const ofFrame = { ...(more > 0 ? { more } : undefined), ...(isComplete ? { complete: true as const } : undefined) };
+    journal.snapshotSent(session, view, part, ofFrame);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What decides, in one worker, who may do what: keys of tokens, API keys, authorities of client certificates and the
- * policy. Their files are reread when they change; unusable ones are reported, and what was read before stays in force.
+ * What decides, in one worker, who may do what: keys of tokens, API keys, authorities of client certificates, the policy
+ * and the products. Their files are reread when they change; unusable ones are reported, and what was read before stays in force.
  */
 import type { JSONWebKeySet } from 'jose';
 import { type ApiKeyReload, openApiKeys } from '../../auth/api-keys.js';
@@ -8,6 +8,7 @@ import { ClientAuthorities } from '../../auth/client-authorities.js';
 import { readTokenKeys } from '../../auth/keys.js';
 import { type LiveTokens, withLiveTokens } from '../../auth/live-token.js';
 import { openPolicy } from '../../auth/policy.js';
+import { NO_PRODUCTS, type Products } from '../../auth/product.js';
 import { createTokenVerifier } from '../../auth/token.js';
 import { ConfigError } from '../../config/config-error.js';
 import type { AuthConfig, Config } from '../../config/environment.js';
@@ -17,7 +18,7 @@ import type { Authentication, Credentials } from './credentials.js';
 import { PostedKeySet } from './posted-key-set.js';
 
 interface AccessOptions {
-  readonly config: Pick<Config, 'auth' | 'tls'>;
+  readonly config: Pick<Config, 'auth' | 'tls' | 'products'>;
   /** The keys at AUTH_JWKS_URL, if the main thread has any. */
   readonly keys: JSONWebKeySet | undefined;
   /** Tokens that the gateway makes itself; undefined: none. */
@@ -40,6 +41,7 @@ export class Access {
   readonly authentication: Authentication;
   readonly remoteKeys: PostedKeySet;
   readonly #onFault: AccessOptions['onFault'];
+  readonly #productsFile: string | undefined;
   #auth: AuthConfig;
   #sources: readonly Source[] = [];
   #onChanged: (removedKeys: readonly string[]) => void = () => {};
@@ -47,6 +49,7 @@ export class Access {
   private constructor(options: AccessOptions, authentication: Authentication, remoteKeys: PostedKeySet) {
     this.#onFault = options.onFault;
     this.#auth = options.config.auth;
+    this.#productsFile = options.config.products.file;
     this.authentication = authentication;
     this.remoteKeys = remoteKeys;
   }
@@ -61,6 +64,7 @@ export class Access {
       tokens: live === undefined ? tokens : withLiveTokens(tokens, live),
       apiKeys: auth.apiKeysFile === undefined ? undefined : await openApiKeys(auth.apiKeysFile),
       policy: await openPolicy(auth.policyFile),
+      products: await readProducts(config.products.file),
       defaultEntitlements: auth.defaultEntitlements,
       authorities: await authoritiesOf(config.tls),
     };
@@ -81,6 +85,9 @@ export class Access {
     this.#sources = [
       ...sourceOf('AUTH_JWKS_FILE', jwksFile, async () => tokens.use(await readTokenKeys(this.#auth))),
       ...sourceOf('POLICY_FILE', policyFile, async () => credentials.usePolicy(await openPolicy(policyFile))),
+      ...sourceOf('PRODUCTS_FILE', this.#productsFile, async () =>
+        credentials.useProducts(await readProducts(this.#productsFile)),
+      ),
       ...sourceOf('TLS_CLIENT_CA', authorities?.path, async () => authorities?.read()),
     ];
     const stops = [apiKeys?.watch(result => this.#keysReread(result))];
@@ -141,6 +148,11 @@ export class Access {
 
 function sourceOf(name: string, path: string | undefined, read: () => Promise<void>): readonly Source[] {
   return path === undefined ? [] : [{ name, file: new WatchedFiles([path]), read }];
+}
+
+/** The parser is loaded only if there is such a file. */
+async function readProducts(path: string | undefined): Promise<Products> {
+  return path === undefined ? NO_PRODUCTS : (await import('../../auth/products.js')).openProducts(path);
 }
 
 /** Only where certificates are credentials does it matter who issued them. */

@@ -9,6 +9,7 @@ import {
   type Entitlements,
   type TopicPolicy,
 } from '../../auth/credential.js';
+import { NO_PRODUCTS, type Products } from '../../auth/product.js';
 import type { RevocationList } from '../../auth/revocations.js';
 import type { TokenVerifier } from '../../auth/token.js';
 import { isGuess, refusalText, type TokenResult } from '../../auth/token-refusal.js';
@@ -34,6 +35,8 @@ export interface Authentication {
   /** Undefined when no API key file is configured. */
   readonly apiKeys: ApiKeyVerifier | undefined;
   readonly policy: TopicPolicy;
+  /** Undefined: there are none. */
+  readonly products?: Products;
   /** Entitlements of a credential that has none. */
   readonly defaultEntitlements: readonly string[];
   /** Undefined unless client certificates are credentials. */
@@ -45,6 +48,7 @@ export class Credentials {
   readonly tokensRefused = new Map<string, number>();
   readonly #authentication: Authentication;
   #policy: TopicPolicy;
+  #products: Products;
   readonly #attempts: AttemptLimiter;
   readonly #revocations: RevocationList;
   /** Compiled once per credential: a verifier returns the same object for the same token or key. */
@@ -53,6 +57,7 @@ export class Credentials {
   constructor(authentication: Authentication, attempts: AttemptLimiter, revocations: RevocationList) {
     this.#authentication = authentication;
     this.#policy = authentication.policy;
+    this.#products = authentication.products ?? NO_PRODUCTS;
     this.#revocations = revocations;
     this.#attempts = attempts;
   }
@@ -96,10 +101,22 @@ export class Credentials {
     this.#entitlements = new WeakMap();
   }
 
+  /** Those in force. */
+  get products(): Products {
+    return this.#products;
+  }
+
+  /** The same for products. */
+  useProducts(products: Products): void {
+    this.#products = products;
+    this.#entitlements = new WeakMap();
+  }
+
   entitlementsOf(credential: Credential): Entitlements {
     let entitlements = this.#entitlements.get(credential);
     if (entitlements === undefined) {
-      entitlements = compileEntitlements(credential, this.#policy, this.#authentication.defaultEntitlements);
+      const { defaultEntitlements } = this.#authentication;
+      entitlements = compileEntitlements(credential, this.#policy, defaultEntitlements, this.#products);
       this.#entitlements.set(credential, entitlements);
     }
     return entitlements;

@@ -12,7 +12,7 @@ import type { RequestedTopic, Session } from '../model/session.js';
 import type { Refusal } from '../refusal.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import type { TierChanges } from '../subscriptions/tier-changes.js';
-import { laneFor } from '../views/view-of.js';
+import { laneFor, mayHave } from '../views/view-of.js';
 import type { Credentials } from './credentials.js';
 import { andThen, type Handled } from './maybe-promise.js';
 import type { Replies } from './replies.js';
@@ -29,6 +29,9 @@ interface ReauthenticationOptions {
 
 /** Rounds of moving topics to other views after a check; each waits for the changes before it. */
 const MOVES_MAX = 3;
+
+const NOT_ALLOWED = 'not allowed by the new credential, or allowed with another delay; unsubscribed';
+const NO_LONGER_ALLOWED = 'no longer allowed for this credential, or allowed with another delay; unsubscribed';
 
 /** The error code on a live connection for what would refuse an upgrade. */
 function codeOf({ status }: Refusal): ErrorCode {
@@ -62,7 +65,7 @@ export class Reauthentication {
       return andThen(this.#changeViews(session), () => {
         if (session.socket === undefined) return;
         replies.send(session, id, { type: 'ack', expires_at: new Date(credential.expiresAtMs).toISOString() });
-        this.#warn(session, lost, 'not allowed by the new credential; unsubscribed');
+        this.#warn(session, lost, NOT_ALLOWED);
       });
     }) as Handled;
   }
@@ -79,7 +82,7 @@ export class Reauthentication {
     if (credential === before && credentials.entitlementsOf(credential) === entitlements) return undefined;
     if (!limits.change(before, credential)) return 'too_many';
     this.#replaceCredential(session, credential);
-    this.#warn(session, this.#dropLost(session), 'no longer allowed for this credential; unsubscribed');
+    this.#warn(session, this.#dropLost(session), NO_LONGER_ALLOWED);
     const isSameView =
       before.tier === credential.tier && entitlements.hasFullTrades === session.entitlements.hasFullTrades;
     return isSameView ? undefined : this.#moveViews(session);
@@ -105,10 +108,14 @@ export class Reauthentication {
     onRenewed(session);
   }
 
-  /** Ends the topics that the session may no longer have, and returns them. */
+  /**
+   * Ends the topics that the session may no longer have as it has them, and returns them. A topic that it may now have
+   * earlier or later ends too: its messages would not continue those that the client has.
+   */
   #dropLost(session: Session): string[] {
     const lost = [...session.subscriptions.values()].filter(
-      ({ stream, symbol }) => !session.entitlements.maySubscribe(stream, symbol),
+      ({ stream, symbol, view }) =>
+        !mayHave(session.entitlements, stream, symbol) || view.delayMs !== session.delayMsOf(stream, symbol),
     );
     for (const { topic } of lost) this.#options.subscriptions.unsubscribe(session, topic);
     return lost.map(({ topic }) => topic);

@@ -1,6 +1,6 @@
 /**
  * Finds the oldest connection of a user who has too many, over all gateway threads, and has it closed
- * (sessions/user-slots.ts). One at a time per user: two that look for the oldest together would find the same.
+ * (sessions/user-slots.ts, sessions/simultaneous-use.ts). One at a time per user: two that look for the oldest together would find the same.
  */
 import type { ToWorker } from '../../threads/thread-messages.js';
 
@@ -28,12 +28,13 @@ export class Replacements {
     this.#post = post;
   }
 
-  /** The user has one connection too many. */
-  request(user: string): void {
-    const search = (this.#last.get(user) ?? Promise.resolve()).then(() => this.#replace(user));
-    this.#last.set(user, search);
+  /** The user has one connection too many. @param isUse only those that use market data count */
+  request(user: string, isUse = false): void {
+    const key = `${isUse} ${user}`;
+    const search = (this.#last.get(key) ?? Promise.resolve()).then(() => this.#replace(user, isUse));
+    this.#last.set(key, search);
     void search.then(() => {
-      if (this.#last.get(user) === search) this.#last.delete(user);
+      if (this.#last.get(key) === search) this.#last.delete(key);
     });
   }
 
@@ -52,7 +53,8 @@ export class Replacements {
     for (const id of this.#searches.keys()) this.answered(worker, id, undefined);
   }
 
-  async #replace(user: string): Promise<void> {
+  async #replace(user: string, isUse: boolean): Promise<void> {
+    const of = isUse ? { user, isUse } : { user };
     const id = ++this.#lastId;
     const oldest = await new Promise<Search['oldest']>(resolve => {
       const workers = Array.from({ length: this.#workers }, (_, worker) => worker);
@@ -64,8 +66,8 @@ export class Replacements {
       const timer = setTimeout(end, ANSWER_MS_MAX);
       const search: Search = { awaited: new Set(workers), oldest: undefined, done: end };
       this.#searches.set(id, search);
-      for (const worker of workers) this.#post(worker, { type: 'oldest', id, user });
+      for (const worker of workers) this.#post(worker, { type: 'oldest', id, ...of });
     });
-    if (oldest !== undefined) this.#post(oldest.worker, { type: 'replace_oldest', user });
+    if (oldest !== undefined) this.#post(oldest.worker, { type: 'replace_oldest', ...of });
   }
 }

@@ -286,7 +286,7 @@ export class WorkerSupervisor {
         this.#revocations.taken(worker);
         break;
       case 'over_user_limit':
-        this.#replacements.request(message.user);
+        this.#replacements.request(message.user, message.isUse);
         break;
       case 'oldest':
         this.#replacements.answered(worker, message.id, message.sinceMs);

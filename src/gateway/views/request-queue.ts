@@ -3,6 +3,7 @@
  * never has more than those few to do before its next live message, however much clients request.
  */
 
+import type { Stream } from '../../protocol/topics.js';
 import type { Tier } from '../../protocol/view-options.js';
 import { FairQueue } from '../../threads/fair-queue.js';
 
@@ -24,6 +25,8 @@ export interface Asker {
   readonly tier: Tier;
   /** Whose share of client-made topics it uses (owner.ts). */
   readonly owner?: number;
+  /** How late it may have a topic, ms; omitted: it has all in real time. */
+  readonly delayMsOf?: (stream: Stream, symbol: string) => number;
 }
 
 interface UnderWay {

@@ -1,5 +1,7 @@
 /** Which view serves a topic to a session. */
 
+import type { Entitlements } from '../../auth/credential.js';
+import { durationText } from '../../config/duration.js';
 import { ALL_SYMBOLS, isStateStream, type Stream } from '../../protocol/topics.js';
 import { REALTIME } from '../../protocol/view-options.js';
 import { laneOf, TRADES_FULL, TRADES_PUBLIC } from '../../threads/lanes.js';
@@ -8,6 +10,14 @@ import type { Session } from '../model/session.js';
 /** The default name when a command gives none: all trades, the user's own orders. */
 export function ownName(session: Session, stream: Stream): string {
   return stream === 'orders' ? session.credential.sub : ALL_SYMBOLS;
+}
+
+/** How clients are told of it: `15m`. */
+export const delayText = (delayMs: number): string => durationText(delayMs);
+
+/** True if the credential may have the topic, in real time or late. */
+export function mayHave(entitlements: Entitlements, stream: Stream, symbol: string): boolean {
+  return entitlements.maySubscribe(stream, symbol) || entitlements.delayMsOf(stream, symbol) > 0;
 }
 
 /** The view that serves a stream to this session. @param rateClass for state streams; event streams have none */

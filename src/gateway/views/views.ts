@@ -3,11 +3,12 @@
  * topic. A view exists while a session keeps it in use; the hub learns when the first begins and the last ends.
  */
 
+import { delayedName } from '../../protocol/delayed-name.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { isStateStream, type Stream } from '../../protocol/topics.js';
-import type { Tier } from '../../protocol/view-options.js';
+import { REALTIME, type Tier } from '../../protocol/view-options.js';
 import { Cursor } from '../../threads/cursor.js';
-import { servedLane } from '../../threads/lanes.js';
+import { laneWith, servedLane, TRADES_PUBLIC, variantOfLane } from '../../threads/lanes.js';
 import type { InterestChange } from '../../threads/thread-messages.js';
 import type { DeliveryJournal } from '../journal/delivery-journal.js';
 import type { SentCell, SentCells } from '../model/sent-cell.js';
@@ -110,17 +111,23 @@ export class Views {
   /**
    * The view for a topic, created if necessary. Until it is live it is requested in the asker's turn. Match each call
    * with one `release`.
-   * @param asked for a state topic, the asker's tier and `level` decide which view serves it
+   * @param asked for a state topic, the asker's tier and `level` decide which view serves it. An asker that may not have the topic in
+   *   real time gets the delayed one, whose trades never name the parties
    */
   acquire(stream: Stream, symbol: string, asked: number, asker: Asker, level = 0): View {
     const { tier } = asker;
-    const lane = isStateStream(stream) ? servedLane(asked, tier, level) : asked;
-    const key = `${tier}|${stream}|${lane}|${symbol}`;
+    const delayMs = asker.delayMsOf?.(stream, symbol) ?? 0;
+    const lane = isStateStream(stream)
+      ? servedLane(asked, tier, level)
+      : delayMs === 0
+        ? asked
+        : laneWith(REALTIME, TRADES_PUBLIC, variantOfLane(asked));
+    const key = keyOf({ tier, stream, lane, symbol, delayMs });
     let view = this.#views.get(key);
     if (view === undefined) {
       const nativeTopic = (++this.#lastNative).toString(36);
       view = new ViewOf<Subscription>(
-        { stream, symbol, lane, tier, owner: asker.owner ?? 0 },
+        { stream, symbol, lane, tier, owner: asker.owner ?? 0, delayMs },
         nativeTopic,
         this.#rings,
         this.sentCell,
@@ -166,7 +173,7 @@ export class Views {
 
   #end(view: View): void {
     this.#unused.delete(view);
-    this.#views.delete(`${view.tier}|${view.stream}|${view.lane}|${view.symbol}`);
+    this.#views.delete(keyOf(view));
     this.#counts[view.tier]--;
     this.#tables[view.tier].remove(view);
     this.requests.end(view);
@@ -191,4 +198,8 @@ export class Views {
     }
     return true;
   }
+}
+
+function keyOf(view: Pick<View, 'tier' | 'stream' | 'lane' | 'symbol' | 'delayMs'>): string {
+  return `${view.tier}|${view.stream}|${view.lane}|${delayedName(view.symbol, view.delayMs)}`;
 }

@@ -1,11 +1,12 @@
 /** Tells an encoder thread about a subject. */
+import { delayedName } from '../../protocol/delayed-name.js';
 import { RecordKind } from '../../threads/records.js';
 import type { LostRange } from '../sources/lost-ranges.js';
 import type { Subject, SubjectTable } from '../sources/subject-table.js';
 import type { Shard } from './shard.js';
 
 export function defineSubject(shard: Shard, subject: Subject): void {
-  shard.text(RecordKind.define, subject.id, `${subject.kind}:${subject.symbol}`);
+  shard.text(RecordKind.define, subject.id, `${subject.kind}:${delayedName(subject.symbol, subject.delayMs)}`);
 }
 
 /** Everything that a lost thread knew of a subject: its epoch, its state, and who wants it. */

@@ -128,9 +128,9 @@ export class Shard {
     this.#schedule();
   }
 
-  /** A message of a state subject is lost, and none has followed yet. */
-  lost(subject: Subject, reason: StaleReason): void {
-    const hold = { reason, sinceMicros: timeOfDayAt(this.#options.nowMicros()) };
+  /** A message of a state subject is lost, and none has followed yet. @param sinceMicros µs since the Unix epoch */
+  lost(subject: Subject, reason: StaleReason, sinceMicros = timeOfDayAt(this.#options.nowMicros())): void {
+    const hold = { reason, sinceMicros };
     this.#batch.append(RecordKind.lost, subject.id, 0, hold.sinceMicros, 0, undefined, holdFlags(hold));
     this.#schedule();
   }

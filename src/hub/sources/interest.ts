@@ -103,6 +103,8 @@ export class Interest {
   }
 
   #open(subject: Subject): void {
+    // The feed knows only live subjects, and follows their market data anyway.
+    if (subject.delayMs > 0) return;
     const followed = this.#options.follow(subject.name, true);
     if (!(followed instanceof Promise)) {
       opened(subject, followed);
@@ -122,6 +124,7 @@ export class Interest {
   }
 
   #unfollow(subject: Subject): void {
+    if (subject.delayMs > 0) return;
     // Nothing depends on it: what still arrives is ignored.
     void this.#options.follow(subject.name, false);
   }
@@ -135,7 +138,9 @@ export class Interest {
 }
 
 /** True when nothing is lost by forgetting the subject. `trades:*` is no subject of its own, and stays. */
-function isTemporary({ kind, seq, id }: Subject): boolean {
+function isTemporary({ kind, seq, id, delayMs, isClientMade }: Subject): boolean {
+  // What a delayed subject will get is already held back.
+  if (delayMs > 0) return isClientMade;
   return isOnDemand(kind) || (seq === 0 && id !== ALL_TRADES_SOURCE);
 }
 

@@ -2,6 +2,7 @@
  * The subjects the hub knows: one per NATS subject, each with a small number that stands for it everywhere downstream.
  */
 
+import { delayedName } from '../../protocol/delayed-name.js';
 import { topicParts } from '../../protocol/topic-parts.js';
 import { ALL_SYMBOLS, isStateSource, type SourceKind, subjectOf } from '../../protocol/topics.js';
 import { shardOf } from '../../threads/shard-of.js';
@@ -18,6 +19,8 @@ export interface Subject {
   readonly kind: SourceKind;
   readonly symbol: string;
   readonly name: string;
+  /** How late its messages are, ms; 0: it is live. */
+  readonly delayMs: number;
   readonly shard: number;
   /** Counts the messages of its kind. */
   readonly tally: Tally;
@@ -64,10 +67,14 @@ export interface Subject {
   hasHole: boolean;
   /** It exists only because a client asked for it, and counts as such. */
   isClientMade: boolean;
+  /** Those that get its messages later (hub/delays); null: none. */
+  delayed: readonly Subject[] | null;
 }
 
 export class SubjectTable {
   readonly #byName = new Map<string, Subject>();
+  /** Apart from the others: no message of the feed is for them. */
+  readonly #delayed = new Map<string, Subject>();
   /** By number. */
   readonly #all: (Subject | undefined)[] = [];
   /** Free numbers, and since when; the oldest first. */
@@ -97,13 +104,31 @@ export class SubjectTable {
     return this.#byName.get(name);
   }
 
+  /** @param name of a live subject, or of a delayed one */
+  findAny(name: string): Subject | undefined {
+    return this.#byName.get(name) ?? this.#delayed.get(name);
+  }
+
+  findLive(kind: SourceKind, symbol: string): Subject | undefined {
+    return this.#byName.get(subjectOf(kind, symbol));
+  }
+
+  findDelayed(kind: SourceKind, symbol: string, delayMs: number): Subject | undefined {
+    return this.#delayed.get(subjectOf(kind, delayedName(symbol, delayMs)));
+  }
+
+  /** A subject that gets the messages of a live one later. Undefined when the table is full. */
+  createDelayed(kind: SourceKind, symbol: string, delayMs: number): Subject | undefined {
+    return this.#delayed.size >= SUBJECTS_MAX ? undefined : this.#add(kind, symbol, delayMs);
+  }
+
   /** Those that a subject, or a pattern of subjects, stands for. */
   matching(pattern: string): Subject[] {
     const single = this.#byName.get(pattern);
     if (single !== undefined) return [single];
     // Patterns of the feed end with their wildcard.
     const stem = /^(.*\.)[*>]$/.exec(pattern)?.[1];
-    return stem === undefined ? [] : [...this].filter(({ name }) => name.startsWith(stem));
+    return stem === undefined ? [] : [...this.#byName.values()].filter(({ name }) => name.startsWith(stem));
   }
 
   /** Undefined when the table is full. */
@@ -114,12 +139,14 @@ export class SubjectTable {
   /** Forgets a subject; its number rests before it is reused. */
   drop(subject: Subject): void {
     this.#byName.delete(subject.name);
+    this.#delayed.delete(subject.name);
     this.#all[subject.id] = undefined;
     this.#resting.set(subject.id, this.#nowMs());
   }
 
-  [Symbol.iterator](): IterableIterator<Subject> {
-    return this.#byName.values();
+  *[Symbol.iterator](): IterableIterator<Subject> {
+    yield* this.#byName.values();
+    yield* this.#delayed.values();
   }
 
   #newId(): number {
@@ -131,13 +158,15 @@ export class SubjectTable {
     return this.#all.length;
   }
 
-  #add(kind: SourceKind, symbol: string): Subject {
+  #add(kind: SourceKind, symbol: string, delayMs = 0): Subject {
+    const named = delayedName(symbol, delayMs);
     const subject: Subject = {
       id: this.#newId(),
       kind,
       symbol,
-      name: subjectOf(kind, symbol),
-      shard: shardOf(`${kind}:${symbol}`, this.#shards),
+      name: subjectOf(kind, named),
+      delayMs,
+      shard: shardOf(`${kind}:${named}`, this.#shards),
       tally: this.#tallies[kind],
       retention: isStateSource(kind) ? new Retention() : null,
       epoch: '',
@@ -161,9 +190,10 @@ export class SubjectTable {
       sinceSeq: 0,
       hasHole: false,
       isClientMade: false,
+      delayed: null,
     };
     this.#all[subject.id] = subject;
-    this.#byName.set(subject.name, subject);
+    (delayMs === 0 ? this.#byName : this.#delayed).set(subject.name, subject);
     return subject;
   }
 }

@@ -178,7 +178,9 @@ export class Symbols {
   *#subjects(symbol: string): IterableIterator<Subject> {
     for (const kind of MARKET_DATA_KINDS) {
       const subject = this.#options.find(subjectOf(kind, symbol));
-      if (subject !== undefined) yield subject;
+      if (subject === undefined) continue;
+      yield subject;
+      if (subject.delayed !== null) yield* subject.delayed;
     }
   }
 }

@@ -10,6 +10,7 @@ import { feedEvents } from './feed.js';
 import { journalEvents } from './journal.js';
 import { operationEvents } from './operation.js';
 import { processEvents } from './process.js';
+import { surveillanceEvents } from './surveillance.js';
 
 export const LOG_EVENT_GROUPS: readonly LogEventGroup[] = [
   processEvents,
@@ -18,6 +19,7 @@ export const LOG_EVENT_GROUPS: readonly LogEventGroup[] = [
   feedEvents,
   clientEvents,
   journalEvents,
+  surveillanceEvents,
 ];
 
 const NAMES: ReadonlyMap<string, string> = new Map(

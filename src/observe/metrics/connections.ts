@@ -4,7 +4,7 @@ import { by, type LabelValues, type MetricGroup, sum, summedBy } from './metric.
 
 const RANKS = ['anonymous', 'retail', 'institutional'];
 const CONNECTION_LIMITS = [
-  ...['connections', 'anonymous', 'reserved', 'address', 'user', 'rate', 'credentials', 'overload'],
+  ...['connections', 'anonymous', 'reserved', 'address', 'user', 'use', 'rate', 'credentials', 'overload'],
 ];
 /** Codes of closes that clients begin; 1005: none, 1006: the connection broke. */
 const CLIENT_CLOSES = ['1000', '1001', '1005', '1006', 'other'];
@@ -91,7 +91,7 @@ export const connectionMetrics: MetricGroup = {
       name: 'millrace_connections_limited_total',
       type: 'counter',
       help: 'Of those, upgrades refused because of a limit',
-      more: '`anonymous`: `WS_MAX_ANONYMOUS`. `reserved`: the remaining places are reserved for others. `rate`: attempts per second. `credentials`: too many refused ones, including `auth` on open connections. `overload`: retail clients.',
+      more: '`anonymous`: `WS_MAX_ANONYMOUS`. `reserved`: the remaining places are reserved for others. `use`: `USE_MAX`, including `subscribe` on open connections. `rate`: attempts per second. `credentials`: too many refused ones, including `auth` on open connections. `overload`: retail clients.',
       labels: { limit: CONNECTION_LIMITS },
       read: ({ workers }) => summedBy(['limit'], workers, w => w.limited),
     },

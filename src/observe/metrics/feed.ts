@@ -247,5 +247,31 @@ export const hubMetrics: MetricGroup = {
       help: 'State messages skipped for newer ones because a queue was full',
       read: ({ main }) => main.statesSkipped,
     },
+    {
+      name: 'millrace_delayed_topics',
+      type: 'gauge',
+      help: 'Topics whose data is held back for users without real-time access',
+      read: ({ main }) => main.delayed.topics,
+    },
+    {
+      name: 'millrace_delayed_bytes',
+      type: 'gauge',
+      help: 'Memory allocated for that data',
+      more: 'At most `DELAYED_BYTES`.',
+      read: ({ main }) => main.delayed.usedBytes,
+    },
+    {
+      name: 'millrace_delayed_released_total',
+      type: 'counter',
+      help: 'Delayed documents and trades that were released',
+      read: ({ main }) => main.delayed.released,
+    },
+    {
+      name: 'millrace_delayed_dropped_total',
+      type: 'counter',
+      help: 'Delayed documents and trades that found no room in `DELAYED_BYTES`',
+      more: 'A document is captured again later; trades are lost and announced as gaps with the reason `overload`.',
+      read: ({ main }) => main.delayed.dropped,
+    },
   ],
 };

@@ -7,6 +7,7 @@ import { journalMetrics } from './journal.js';
 import type { Metric, MetricGroup } from './metric.js';
 import { encoderMetrics, gatewayInfoMetrics, processMetrics, revocationMetrics } from './process.js';
 import { slowConsumerMetrics } from './slow-consumers.js';
+import { surveillanceMetrics } from './surveillance.js';
 import { tokenMetrics } from './tokens.js';
 import { tracingMetrics } from './tracing.js';
 
@@ -24,6 +25,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
   tokenMetrics,
   revocationMetrics,
   processMetrics,
+  surveillanceMetrics,
   tracingMetrics,
   journalMetrics,
 ];

@@ -88,6 +88,13 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     action: 'send',
     summary: 'Drains a gateway',
   },
+  surveillanceAlerts: {
+    address: 'surveillance.alerts',
+    description: 'What surveillance finds, for compliance: it names users',
+    messages: ['surveillance_alert'],
+    action: 'receive',
+    summary: 'Receives alerts of surveillance',
+  },
   deadLetters: {
     address: 'deadletter.{subject}',
     description: 'Refused messages of publishers',

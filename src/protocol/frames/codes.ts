@@ -34,5 +34,8 @@ export const closeCode = z
 
 /** The body of the HTTP answer to a refused upgrade. */
 export function refusalBody({ codes }: RefusalMeaning) {
-  return z.strictObject({ error: z.strictObject({ code: z.enum([...codes]), message: z.string() }) });
+  const error = z.strictObject({ code: z.enum([...codes]), message: z.string() });
+  if (!codes.includes('forbidden')) return z.strictObject({ error });
+  const product = z.string().optional().describe('The code of the product that the credential lacks');
+  return z.strictObject({ error: error.extend({ product }) });
 }

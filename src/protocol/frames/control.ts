@@ -15,6 +15,15 @@ const names = z
   .describe('The names concerned; the command’s other names were served');
 
 const subscribed = { type: z.literal('subscribed'), id, topics };
+const delay = z
+  .string()
+  .regex(/^\d+(?:ms|s|m|h)$/)
+  .optional()
+  .describe('The messages of these topics come so much later: 15m. Absent: in real time');
+const product = z
+  .string()
+  .optional()
+  .describe('The code of the product that the topics belong to and the credential lacks');
 const stateStream = z.enum(['quotes', 'orderbook', 'depth']);
 const eventStream = z.enum(['trades', 'orders', 'analytics', 'rooms']);
 
@@ -23,12 +32,19 @@ export const controlFrames = {
     'subscribed',
     z.union([
       z
-        .strictObject({ ...subscribed, stream: stateStream, class: rateClass, recovered: z.literal(false).optional() })
+        .strictObject({
+          ...subscribed,
+          stream: stateStream,
+          class: rateClass,
+          delay,
+          recovered: z.literal(false).optional(),
+        })
         .describe('State topics: a snapshot follows; recovered answers a since, for which the past is never sent'),
       z
         .strictObject({
           ...subscribed,
           stream: eventStream,
+          delay,
           recovered: z.literal(false).optional(),
           positions: z
             .record(topic, position)
@@ -39,7 +55,7 @@ export const controlFrames = {
         })
         .describe('Event topics that start here'),
       z
-        .strictObject({ ...subscribed, stream: eventStream, recovered: z.literal(true) })
+        .strictObject({ ...subscribed, stream: eventStream, delay, recovered: z.literal(true) })
         .describe('Resumed event topics: every message after the since of the command follows'),
     ]),
     'Replies to subscribe: what is subscribed from here on',
@@ -95,7 +111,7 @@ export const controlFrames = {
         .describe('Members of the query that had no effect: unknown on this endpoint, invalid, or repeated'),
       z
         .strictObject({ type: z.literal('warning'), code: z.literal('forbidden'), message, topics })
-        .describe('Unsubscribed, because the new credential of the connection does not allow them'),
+        .describe('Unsubscribed: the credential no longer allows them, or allows them with another delay'),
       z
         .strictObject({ type: z.literal('warning'), code: z.literal('token_expiring'), message, expires_at: time })
         .describe('Send auth with a new token before that, or the connection is closed with 4001'),
@@ -118,7 +134,7 @@ export const controlFrames = {
     'error',
     z.union([
       z
-        .strictObject({ type: z.literal('error'), id, code: errorCode, message, symbols: names.optional() })
+        .strictObject({ type: z.literal('error'), id, code: errorCode, message, product, symbols: names.optional() })
         .describe('Replies to a command that was refused, in whole or in part'),
       z
         .strictObject({

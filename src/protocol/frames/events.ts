@@ -10,6 +10,7 @@ export const tradeMembers = {
   price: amount,
   quantity: amount,
   executed_at: time.nullable().optional(),
+  aggressor_side: z.string().optional().describe('Who took the liquidity: buy or sell'),
 };
 /** Members that only credentials entitled to `trades:full` see. */
 const partyMembers = {
@@ -19,11 +20,13 @@ const partyMembers = {
   seller_fee: amount.nullable().optional(),
 };
 export const orderMembers = {
-  action: z.enum(['created', 'filled', 'partially_filled', 'cancelled', 'rejected']),
+  action: z.enum(['created', 'replaced', 'filled', 'partially_filled', 'cancelled', 'rejected']),
   order_id: reference,
   symbol: name.optional(),
   side: z.string().optional(),
   status: z.string().optional(),
+  order_type: z.string().optional().describe('Such as limit, market or immediate_or_cancel'),
+  cancelled_by: z.string().optional().describe('Of a cancelled order: user, or exchange'),
   quantity: amount.nullable().optional(),
   filled_quantity: amount.nullable().optional(),
   price: amount.nullable().optional().describe('null or absent if the order has none'),

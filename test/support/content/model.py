@@ -17,7 +17,7 @@ CHANNEL_TYPES = {
     "exposure-updates": "exposure-update",
     "alerts": "alert",
 }
-ORDER_ACTIONS = ("created", "filled", "partially_filled", "cancelled", "rejected")
+ORDER_ACTIONS = ("created", "replaced", "filled", "partially_filled", "cancelled", "rejected")
 RESERVED = ("type", "epoch", "seq", "prev_seq", "ts_event", "ts_sent")
 OWN_RESERVED = {"trades": (), "orders": ("user_id",), "analytics": ("channel",), "rooms": ("room", "from")}
 PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")

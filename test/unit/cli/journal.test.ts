@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { headerLine, messageLine } from '../../../src/feed/recording.js';
+import { newFeedMessage } from '../../../src/feed-contract/feed.js';
 import { signCheckpoint } from '../../../src/journal/checkpoint.js';
 import { parseMasterKeys } from '../../../src/journal/privacy/key-wrap.js';
 import { SubjectKeys } from '../../../src/journal/privacy/subject-keys.js';
@@ -185,5 +187,91 @@ describe('millrace journal query (R70)', () => {
   it('R70 refuses a time that is none', async () => {
     const { code, stderr } = await run('query', journal.folder, '--from', 'yesterday');
     expect([code, stderr]).toEqual([2, expect.stringContaining('It must be a time such as')]);
+  });
+});
+
+describe('millrace journal reconstruct (R70)', () => {
+  const view = { topic: 'trades:A', class: 'event', format: 'json' };
+  const trade = (seq: number) => ({ symbol: 'A', trade_id: seq, price: '1.5', quantity: '1' });
+  let folder = '';
+  let recording = '';
+
+  /** Three trades, of which one is confirmed, and the recording of all of them. */
+  beforeAll(async () => {
+    const written = new WrittenJournal();
+    folder = written.folder;
+    const writer = await written.writer();
+    for (const record of [
+      { t: START_MICROS, k: 'connected', c: 'c1', w: 0, transport: 'ws', format: 'json' },
+      { t: START_MICROS + 1, k: 'live', c: 'c1', w: 0, ...view, epoch: 'e', seq: 4 },
+      { t: START_MICROS + 2, k: 'emit', w: 1, ...view, epoch: 'e', runs: [[4, 5]] },
+      { t: START_MICROS + 2, k: 'emit', w: 0, ...view, epoch: 'e', runs: [[4, 5]] },
+      { t: START_MICROS + 9, k: 'emit', w: 0, ...view, epoch: 'e', runs: [[5, 7, 2]] },
+      { t: START_MICROS + 10, k: 'confirmed', c: 'c1', at: START_MICROS + 5 },
+      { t: START_MICROS + 11, k: 'unsubscribed', c: 'c1', topic: 'trades:A' },
+      { t: START_MICROS + 12, k: 'emit', w: 0, ...view, epoch: 'e', runs: [[7, 8]] },
+    ]) {
+      writer.write(JSON.stringify(record));
+    }
+    await writer.close();
+    recording = join(folder, 'monday.rec');
+    record([5, 6, 7, 8]);
+  });
+
+  function record(seqs: readonly number[], epoch = 'e'): void {
+    const lines = seqs.map(seq => {
+      const payload = Buffer.from(JSON.stringify(trade(seq)));
+      return messageLine({ ...newFeedMessage(), subject: 'md.trades.A', payload, seq, epoch, contiguous: true }, seq);
+    });
+    writeFileSync(recording, headerLine(START_MICROS) + lines.join(''));
+  }
+
+  const ask = (...options: string[]) =>
+    run('reconstruct', folder, '--connection', 'c1', '--topic', 'trades:A', '--recording', recording, ...options);
+  const line = (t: number, mark: string, seq: number) =>
+    `{"t":${START_MICROS + t},"mark":"${mark}","frame":${JSON.stringify({ type: 'trade_executed', ...trade(seq), epoch: 'e', prev_seq: seq - 1, seq })}}`;
+
+  it('R70 prints the messages of the thread that served the connection while it was subscribed, each with its mark', async () => {
+    const { code, stdout, stderr } = await ask();
+    expect(stdout.trimEnd().split('\n')).toEqual([line(2, 'confirmed', 5), line(9, 'sent', 6), line(9, 'sent', 7)]);
+    expect(stderr).toBe('3 messages, 0 of them cannot be reconstructed\n');
+    expect(code).toBe(0);
+    const { stdout: later } = await ask('--from', String(START_MICROS + 3));
+    expect(later.trimEnd().split('\n')).toEqual([line(9, 'sent', 6), line(9, 'sent', 7)]);
+  });
+
+  it('R70 says which message the recording lacks, prints the others, and exits with 1', async () => {
+    record([5, 7, 8]);
+    const { code, stdout, stderr } = await ask();
+    const why = `md.trades.A: ${recording} lacks message 6 of epoch e`;
+    expect(stdout.trimEnd().split('\n')).toEqual([
+      line(2, 'confirmed', 5),
+      `{"t":${START_MICROS + 9},"mark":"sent","missing":${JSON.stringify(why)}}`,
+      line(9, 'sent', 7),
+    ]);
+    expect(stderr).toBe(`missing: ${why}\n3 messages, 1 of them cannot be reconstructed\n`);
+    expect(code).toBe(1);
+  });
+
+  it('R70 guesses nothing from messages without positions', async () => {
+    record([5, 6, 7], '');
+    const { code, stderr } = await ask();
+    expect(stderr).toContain(`md.trades.A: its messages in ${recording} have no positions (headers Seq and Epoch)`);
+    expect(code).toBe(1);
+  });
+
+  it.each([
+    [['--connection', 'c9', '--topic', 'trades:A'], 1, 'the journal knows no connection c9'],
+    [['--connection', 'c1', '--topic', 'trades'], 1, 'trades is not a topic, such as quotes:AAPL'],
+    [['--connection', 'c1'], 2, "required option '--topic <topic>' not specified"],
+    [
+      ['--connection', 'c1', '--topic', 'trades:A'],
+      1,
+      'name the messages of publishers: --recording <file> or --jetstream',
+    ],
+  ])('R70 exits with %j, %i, and says why', async (options, expected, message) => {
+    const { code, stderr } = await run('reconstruct', folder, ...options);
+    expect(stderr).toContain(message);
+    expect(code).toBe(expected);
   });
 });

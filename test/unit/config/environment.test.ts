@@ -281,7 +281,7 @@ describe('R39 the tokens of identity providers', () => {
 
   it('I2 without entitlements see market data and their own orders, what is named, or nothing', () => {
     const defaults = (env: Record<string, string>) => readConfig(env).auth.defaultEntitlements;
-    expect(defaults({})).toEqual(['quotes:*', 'trades:*', 'orderbook:*', 'depth:*', 'orders:*']);
+    expect(defaults({})).toEqual(['quotes:*', 'trades:*', 'orderbook:*', 'depth:*', 'orders:*', 'delayed:*']);
     expect(defaults({ AUTH_DEFAULT_ENTITLEMENTS: 'quotes:BTC/*, rooms:*' })).toEqual(['quotes:BTC/*', 'rooms:*']);
     expect(defaults({ AUTH_DEFAULT_ENTITLEMENTS: 'none' })).toEqual([]);
   });
@@ -459,9 +459,19 @@ describe('R70 the journal', () => {
 
 describe('R72 products and use', () => {
   it('R72 are off unless named', () => {
-    expect(readConfig({}).products).toEqual({ file: undefined, useMax: undefined, useMaxKeeps: 'newest' });
-    const env = { PRODUCTS_FILE: 'products.json', USE_MAX: '2', USE_MAX_KEEPS: 'oldest' };
-    expect(readConfig(env).products).toEqual({ file: 'products.json', useMax: 2, useMaxKeeps: 'oldest' });
+    expect(readConfig({}).products).toEqual({
+      file: undefined,
+      delayedBytesMax: 256 * 1024 ** 2,
+      useMax: undefined,
+      useMaxKeeps: 'newest',
+    });
+    const env = { PRODUCTS_FILE: 'products.json', DELAYED_BYTES: '1MiB', USE_MAX: '2', USE_MAX_KEEPS: 'oldest' };
+    expect(readConfig(env).products).toEqual({
+      file: 'products.json',
+      delayedBytesMax: 1024 ** 2,
+      useMax: 2,
+      useMaxKeeps: 'oldest',
+    });
     expect(refusal({ USE_MAX_KEEPS: 'oldest' })).toBe('USE_MAX_KEEPS: needs USE_MAX');
   });
 
@@ -822,5 +832,56 @@ describe('R73 FIX', () => {
     [{ FIX_PORT: '9878', WORKERS: '32' }, 'WORKERS: at most 31 beside FIX_PORT'],
   ])('R73 refuses %o', (env, text) => {
     expect(refusal(env as unknown as Record<string, string>)).toContain(text);
+  });
+});
+
+describe('surveillance', () => {
+  it('R72 is on in the demo, together with simulated orders, and off otherwise', () => {
+    const demo = readConfig({});
+    expect(demo.surveillance).toEqual({
+      thresholdsFile: undefined,
+      leaseBucket: 'millrace-surveillance',
+      channel: 'evidence',
+    });
+    expect(demo.simulator.hasOrders).toBe(true);
+    for (const env of [{ AUTH_JWT_SECRET: SECRET }, { NATS_URL: 'nats://a:4222' }]) {
+      expect(readConfig(env).surveillance).toBeUndefined();
+      expect(readConfig(env).simulator.hasOrders).toBe(false);
+    }
+    expect(readConfig({ SURVEILLANCE: 'off', SIM_ORDERS: 'off' })).toMatchObject({
+      surveillance: undefined,
+      simulator: { hasOrders: false },
+    });
+  });
+
+  it('R72 takes its settings', () => {
+    const env = {
+      AUTH_JWT_SECRET: SECRET,
+      SIM_ORDERS: 'on',
+      SURVEILLANCE: 'on',
+      SURVEILLANCE_THRESHOLDS: '/etc/millrace/thresholds.json',
+      SURVEILLANCE_LEASE: 'off',
+      SURVEILLANCE_CHANNEL: 'summary',
+    };
+    expect(readConfig(env)).toMatchObject({
+      surveillance: {
+        thresholdsFile: '/etc/millrace/thresholds.json',
+        leaseBucket: undefined,
+        channel: 'summary',
+      },
+      simulator: { hasOrders: true },
+    });
+  });
+
+  it.each([
+    [{ SURVEILLANCE_THRESHOLDS: 'a.json', SURVEILLANCE: 'off' }, 'SURVEILLANCE_THRESHOLDS: needs SURVEILLANCE=on'],
+    [{ SURVEILLANCE_LEASE: 'b', NATS_URL: 'nats://a:4222' }, 'SURVEILLANCE_LEASE: needs SURVEILLANCE=on'],
+    [
+      { SURVEILLANCE: 'on', SURVEILLANCE_LEASE: 'a.b' },
+      'SURVEILLANCE_LEASE="a.b": must be the name of a bucket, or off',
+    ],
+    [{ SURVEILLANCE: 'on', SURVEILLANCE_CHANNEL: 'all' }, 'SURVEILLANCE_CHANNEL="all"'],
+  ] as const)('R72 refuses %o', (env, problem) => {
+    expect(refusal(env)).toContain(problem);
   });
 });

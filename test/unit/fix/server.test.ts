@@ -11,7 +11,13 @@ import { framed } from '../../support/fix-wire.js';
 import { PATIENCE_MS, until } from '../../support/until.js';
 
 const ALICE: Credential = { ...ANONYMOUS, sub: 'alice' };
-const EVERYTHING = { hasFullTrades: false, maySubscribe: () => true, lacksRoles: () => [] };
+const EVERYTHING = {
+  hasFullTrades: false,
+  maySubscribe: () => true,
+  lacksRoles: () => [],
+  delayMsOf: () => 0,
+  lacksProduct: () => undefined,
+};
 const NUMBERS = { nextIn: 1, nextOut: 1 };
 const config = readConfig({ FIX_PORT: '9878' }, 2);
 

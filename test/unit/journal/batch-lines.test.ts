@@ -128,7 +128,8 @@ describe('the lines of a batch (R70)', () => {
     producer.record({ k: 'command', c: 'c1', action: 'subscribe', stream: 'orders', symbols: ['alice', '*'] });
     producer.record({ k: 'refused', what: 'topic', code: 'forbidden', topic: 'orders:alice' });
     const summary = 'alice trades with herself';
-    producer.record({ k: 'alert', alert: { users: ['alice'], summary, figures: {} } });
+    const evidence = ['c-1', 'orders:alice', 'quotes:A'];
+    producer.record({ k: 'alert', alert: { users: ['alice'], summary, figures: {}, evidence } });
     const lines = producer.lines();
     expect(JSON.stringify(lines)).not.toMatch(/alice|203\.0/);
     expect(lines).toMatchObject([
@@ -137,7 +138,15 @@ describe('the lines of a batch (R70)', () => {
       { k: 'command', symbols: ['u_5', '*'] },
       { k: 'emit', topic: 'orders:u_5' },
       { k: 'refused', topic: 'orders:u_5' },
-      { k: 'alert', alert: { users: ['u_5'], summary: 'u_5 trades with herself', figures: {} } },
+      {
+        k: 'alert',
+        alert: {
+          users: ['u_5'],
+          summary: 'u_5 trades with herself',
+          figures: {},
+          evidence: ['c-1', 'orders:u_5', 'quotes:A'],
+        },
+      },
     ]);
   });
 

@@ -78,6 +78,14 @@ const MAIN: MainStats = {
   descriptorsShort: true,
   revocations: { size: 1, refused: 0, corrupt: 0, stores: [{ name: 'file', state: 'read', unwritten: 0 }] },
   keySet: { state: 'current', ageMs: 1000, fetches: 2, failures: { unreachable: 1 } },
+  surveillance: {
+    state: 'watching',
+    detail: '',
+    counters: { events: 10, unreadable: 1, dropped: 2, unpublished: 0, lagMs: 3, alerts: { layering: 1 } },
+    dropped: 1,
+    restarts: 0,
+    alerts: [],
+  },
   tracing: undefined,
   logLinesLost: 0,
   workersHung: 1,
@@ -104,6 +112,7 @@ const MAIN: MainStats = {
   replaysRecovered: 1,
   replaysUnrecovered: 0,
   replaysCancelled: 1,
+  delayed: { topics: 4, usedBytes: 1024, released: 9, dropped: 2 },
 };
 
 /** A gateway that has just started, with the fewest parts that it can have. */

@@ -103,6 +103,15 @@ describe('R38 the publisher', () => {
     expect(() => publisher.quote({ symbol: 'AAPL' })).toThrow(TypeError);
   });
 
+  it('R72 passes on what surveillance needs', () => {
+    publisher.trade({ ...trade, aggressor_side: 'sell' });
+    expect(last()[1]).toMatchObject({ aggressor_side: 'sell' });
+    publisher.order('alice', { ...update, action: 'replaced', order_type: 'limit' });
+    expect(last()[1]).toMatchObject({ action: 'replaced', order_type: 'limit' });
+    publisher.order('alice', { ...update, action: 'cancelled', cancelled_by: 'exchange' });
+    expect(last()[1]).toMatchObject({ action: 'cancelled', cancelled_by: 'exchange' });
+  });
+
   it('marks a quote of changed members as partial', () => {
     publisher.partialQuote('AAPL', { bid: 229.1 });
     expect(last()).toEqual(['md.quotes.AAPL', { symbol: 'AAPL', bid: 229.1, partial: true }]);
@@ -364,6 +373,16 @@ describe('R38 the publisher refuses', () => {
       'an order of another user',
       () => publisher.order('alice', given(update, 'user_id', 'bob')),
       /user_id 'bob'.*alice/,
+    ],
+    [
+      'an aggressor who is neither',
+      () => publisher.trade(given(trade, 'aggressor_side', 'maker')),
+      /trade\.aggressor_side 'maker'/,
+    ],
+    [
+      'a canceller who is neither',
+      () => publisher.order('alice', given(update, 'cancelled_by', 'mallory')),
+      /update\.cancelled_by 'mallory'/,
     ],
     ['an unknown side', () => publisher.order('alice', given(update, 'side', 'long')), /update\.side 'long'/],
     ['an unknown channel', () => publisher.analytics('news' as never, {}), /channel 'news'.*alerts/],

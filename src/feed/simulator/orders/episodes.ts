@@ -6,16 +6,15 @@ import type { OrderFlow } from './order-flow.js';
 const SECOND_MICROS = 1_000_000;
 const MS_MICROS = 1_000;
 
-/** Named as the detector that should find it. */
-export type EpisodeKind = 'order_to_trade' | 'quote_stuffing' | 'layering' | 'wash_trades' | 'momentum_ignition';
-
-export const EPISODE_KINDS: readonly EpisodeKind[] = [
+/** Named as the detectors that should find them. */
+export const EPISODE_KINDS = [
   'order_to_trade',
   'quote_stuffing',
   'layering',
   'wash_trades',
   'momentum_ignition',
-];
+] as const;
+export type EpisodeKind = (typeof EPISODE_KINDS)[number];
 
 /** What was planted. */
 export interface EpisodeLabel {

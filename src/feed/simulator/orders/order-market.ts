@@ -7,6 +7,8 @@ import { OrderFlow } from './order-flow.js';
 const SECOND_MICROS = 1_000_000;
 /** Ordinary flow runs in steps of this length; an episode's steps happen when they are due. */
 const STEP_MICROS = 200_000;
+/** How far a visitor's limit is from the best price of the other side. */
+const VISIT_TICKS = 6;
 
 interface OrderMarketOptions {
   readonly symbol: string;
@@ -24,6 +26,8 @@ export class OrderMarket {
   #nowMicros: number;
   #episodes: Episode[] = [];
   #planted = 0;
+  /** Orders of visitors that rest, by user. */
+  readonly #visits = new Map<string, string>();
 
   constructor({ symbol, random, ticks, startMicros, sink }: OrderMarketOptions) {
     this.#random = random;
@@ -51,6 +55,21 @@ export class OrderMarket {
     const episode = new Episode(kind, { exchange, flow, random, startMicros, number: ++this.#planted, strength });
     this.#episodes.push(episode);
     return episode.label;
+  }
+
+  /** This user does something ordinary: takes, or leaves a small order in the book until the next visit. */
+  visit(user: string): void {
+    const [exchange, random] = [this.#exchange, this.#random];
+    const side = random.below(2) === 0 ? 'buy' : 'sell';
+    const resting = this.#visits.get(user);
+    this.#visits.delete(user);
+    if (resting !== undefined && exchange.cancel(resting)) return;
+    const best = exchange.best(side === 'buy' ? 'sell' : 'buy') ?? this.#flow.valueTicks;
+    const isTaking = random.below(2) === 0;
+    const away = isTaking ? -VISIT_TICKS : VISIT_TICKS;
+    const ticks = Math.max(1, side === 'buy' ? best - away : best + away);
+    const id = exchange.submit({ user, side, ticks, lots: random.between(1, 5) * 100, isImmediate: isTaking });
+    if (!isTaking) this.#visits.set(user, id);
   }
 
   /** Runs one step at most, and no further than that time. @returns false once it is reached */

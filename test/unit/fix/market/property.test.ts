@@ -18,7 +18,13 @@ import { bodyOf, framed, readable } from '../../../support/fix-wire.js';
 const SYMBOL = 'A';
 const SOURCE = 1;
 const CLIENTS = 2;
-const EVERYTHING = { hasFullTrades: false, maySubscribe: () => true, lacksRoles: () => [] };
+const EVERYTHING = {
+  hasFullTrades: false,
+  maySubscribe: () => true,
+  lacksRoles: () => [],
+  delayMsOf: () => 0,
+  lacksProduct: () => undefined,
+};
 
 /** One encoder's book, the views of one thread, and clients that keep books from what they are sent. */
 class Market {

@@ -29,13 +29,15 @@ describe('a command of many topics', () => {
       },
     };
     const replies: Pick<Replies, 'send' | 'fail'> = {
-      send: (_, id, message) => did.push(`${message.type} ${id}`),
+      send: (_, id, { type, code, symbols }) =>
+        did.push(type === 'error' ? `${code} ${id}: ${symbols}` : `${type} ${id}`),
       fail: (_, id, code, message) => did.push(`${code} ${id}: ${message}`),
     };
     topics = new TopicCommands({
       subscriptions: subscriptions as Subscriptions,
       symbols: { unknown: () => [] } as unknown as SymbolLookup,
       replies: replies as Replies,
+      use: { begin: () => undefined },
       subscriptionsMax: 10,
       turns: { later: (of, serve) => later.push(() => serve(of)) },
       topicsPerTurn: 2,

@@ -6,7 +6,7 @@ import { MARKET_DATA_KINDS } from '../../../../src/protocol/topics.js';
 const MAX = 1000;
 const SUBJECT = 'md.quotes.';
 
-let subjects: Map<string, { id: number; seenOrder: number; seenAtMs: number; holds: number }>;
+let subjects: Map<string, { id: number; seenOrder: number; seenAtMs: number; holds: number; delayed: null }>;
 let order: number;
 let lookups: number;
 let symbols: Symbols;
@@ -34,7 +34,7 @@ afterEach(() => symbols.close());
 
 function publish(symbol: string): boolean {
   if (!symbols.admit(symbol)) return false;
-  const subject = subjects.get(symbol) ?? { id: order, seenOrder: 0, seenAtMs: 0, holds: 0 };
+  const subject = subjects.get(symbol) ?? { id: order, seenOrder: 0, seenAtMs: 0, holds: 0, delayed: null };
   subjects.set(symbol, { ...subject, seenOrder: ++order });
   return true;
 }

@@ -1,0 +1,59 @@
+/** Products: what a vendor licenses as one, and the topics that belong to it (ops/products.md). */
+import { topicParts } from '../protocol/topic-parts.js';
+import { ALL_SYMBOLS, type Stream, symbolMatcher } from '../protocol/topics.js';
+import type { DeclaredUse } from './declared-use.js';
+
+/** `use`, `professional`: real time is only for users that declare this; undefined: for all. */
+export interface Product extends Pick<DeclaredUse, 'use' | 'professional'> {
+  readonly code: string;
+  readonly vendor: string;
+  /** `stream:pattern` texts of market data. */
+  readonly topics: readonly string[];
+  /** Where its days and months begin: an IANA time zone. */
+  readonly timeZone: string;
+  /** Days on which its market is closed, `YYYY-MM-DD`. */
+  readonly holidays: readonly string[];
+  /** Users without real-time access may get it so many ms late; undefined: they get nothing. */
+  readonly delayMs: number | undefined;
+}
+
+export interface Products {
+  readonly list: readonly Product[];
+  /** Those that a topic belongs to, in the file's order; for `*`, all that have topics of the stream. */
+  of(stream: Stream, name: string): readonly Product[];
+}
+
+/** Different delays of one gateway: each keeps a past of its own. */
+export const DELAYS_MAX = 16;
+
+const NONE: readonly Product[] = [];
+/** For gateways without a file. */
+export const NO_PRODUCTS: Products = { list: NONE, of: () => NONE };
+
+/** Compiles the patterns of these products. */
+export function productsOf(list: readonly Product[]): Products {
+  const byStream = new Map<string, { readonly product: Product; readonly matches: (name: string) => boolean }[]>();
+  for (const product of list) {
+    const patterns = new Map<string, string[]>();
+    for (const text of product.topics) {
+      const [stream, pattern] = topicParts(text);
+      patterns.set(stream, [...(patterns.get(stream) ?? []), pattern]);
+    }
+    for (const [stream, of] of patterns) {
+      byStream.set(stream, [...(byStream.get(stream) ?? []), { product, matches: symbolMatcher(of) }]);
+    }
+  }
+  return {
+    list,
+    of(stream, name) {
+      const candidates = byStream.get(stream);
+      if (candidates === undefined) return NONE;
+      return candidates.filter(({ matches }) => name === ALL_SYMBOLS || matches(name)).map(({ product }) => product);
+    },
+  };
+}
+
+/** How refusals name a product. */
+export function productText({ code, vendor }: Product): string {
+  return `product ${code} of ${vendor}`;
+}

@@ -1,0 +1,138 @@
+import { Command, Option } from 'commander';
+import { readConfig } from '../../config/environment.js';
+import { NatsNames } from '../../feed/nats-names.js';
+import { listChains } from '../../journal/chains.js';
+import { Deliveries, type Delivery } from '../../journal/deliveries.js';
+import { recordsOf } from '../../journal/read.js';
+import { topicParts } from '../../protocol/topic-parts.js';
+import { isStream } from '../../protocol/topics.js';
+import type { PastFeed } from '../../reconstruct/past-feed.js';
+import { reconstructedLine } from '../../reconstruct/reconstructed-line.js';
+import { Reconstruction } from '../../reconstruct/reconstruction.js';
+import { RecordedFeed } from '../../reconstruct/recorded-feed.js';
+import { StreamFeed } from '../../reconstruct/stream-feed.js';
+import { TS_SENT_PLACEHOLDER } from '../../threads/stamp.js';
+import { CommandFailure, reasonOf } from '../failure.js';
+import { connectOnce, natsConfig, natsOption, noteRefusals } from '../nats-connection.js';
+import { note, sayJson } from '../output.js';
+import { exitsWith2, journalFolder, microsArgument, pseudonymOf } from './folder.js';
+
+/** Messages of one reconstruction. */
+const DELIVERIES_MAX = 2_000_000;
+/** Reasons shown of messages that cannot be reconstructed; each of their lines says its own. */
+const REASONS_SHOWN_MAX = 5;
+
+const EXAMPLES = `
+Prints a JSON line for each message that the connection was sent on the topic, in order: {"t":…,"mark":…,"frame":…}. mark is
+confirmed when the client certainly received it, and sent when it was handed to the connection but no answer to a ping proves that it
+arrived. frame is the message: JSON as it was sent, MessagePack as base64, FIX as the fields of its entries. ts_sent is
+${TS_SENT_PLACEHOLDER} in all of them. The messages come from a recording (millrace record) or from the gateway's stream; where that
+lacks one, the line says what is missing instead, and the command exits with 1.
+
+Examples:
+  $ millrace journal reconstruct journal --connection 5f0c2a91e3d7-2s --topic quotes:AAPL --recording monday.rec
+  $ millrace journal reconstruct journal --connection 5f0c2a91e3d7-2s --topic trades:AAPL --jetstream --nats nats://nats-1:4222`;
+
+interface ReconstructOptions {
+  readonly connection: string;
+  readonly topic: string;
+  readonly recording?: string;
+  readonly jetstream?: true;
+  readonly nats: string;
+  readonly stream: string;
+  readonly from?: number;
+  readonly to?: number;
+}
+
+/** `millrace journal reconstruct`: the messages that a connection was sent. */
+export function reconstructCommand(): Command {
+  const { stream } = readConfig({}).nats;
+  return exitsWith2(
+    new Command('reconstruct')
+      .description('print the messages that a connection was sent on a topic')
+      .argument('[dir]', 'folder of the journal (default: JOURNAL_DIR)')
+      .requiredOption('--connection <id>', 'as in the header Millrace-Connection')
+      .requiredOption('--topic <topic>', 'as in stream:name: quotes:AAPL, trades:*, orders:alice')
+      .addOption(new Option('--recording <file>', 'what publishers sent, from millrace record').conflicts('jetstream'))
+      .option('--jetstream', 'what publishers sent, from the stream that the gateway read')
+      .addOption(new Option('--stream <name>', 'that stream').env('NATS_STREAM').default(stream))
+      .addOption(natsOption())
+      .addOption(new Option('--from <time>', 'messages at this time or later').argParser(microsArgument))
+      .addOption(new Option('--to <time>', 'messages at this time or earlier').argParser(microsArgument))
+      .addHelpText('after', EXAMPLES)
+      .action(async (given: string | undefined, options: ReconstructOptions) => {
+        process.exitCode = await reconstruct(given, options);
+      }),
+  );
+}
+
+async function reconstruct(given: string | undefined, options: ReconstructOptions): Promise<number> {
+  const folder = journalFolder(given);
+  const topic = topicOfOption(folder, options.topic);
+  const deliveries = await deliveriesOf(folder, topic, options);
+  if (options.recording !== undefined) {
+    const feed = new RecordedFeed(options.recording);
+    const exitCode = await print(deliveries, feed, topic, options.topic);
+    if (feed.malformed > 0) note(`${feed.malformed} lines of ${options.recording} are no messages`);
+    return exitCode;
+  }
+  if (options.jetstream !== true)
+    throw new CommandFailure('name the messages of publishers: --recording <file> or --jetstream');
+  const config = natsConfig(options.nats, process.env);
+  const connection = await connectOnce(config);
+  noteRefusals(connection);
+  try {
+    const feed = await StreamFeed.open(connection, new NatsNames(config), options.stream);
+    return await print(deliveries, feed, topic, options.topic);
+  } catch (cause) {
+    if (cause instanceof CommandFailure) throw cause;
+    throw new CommandFailure(`stream ${options.stream}: ${reasonOf(cause)}`, { cause });
+  } finally {
+    await connection.close();
+  }
+}
+
+/** The topic as the journal names it: users stand there as pseudonyms. */
+function topicOfOption(folder: string, topic: string): string {
+  const [stream, name] = topicParts(topic);
+  if (!isStream(stream) || name === '') throw new CommandFailure(`${topic} is not a topic, such as quotes:AAPL`);
+  return stream === 'orders' ? `orders:${pseudonymOf(folder, name)}` : topic;
+}
+
+async function deliveriesOf(
+  folder: string,
+  topic: string,
+  { connection, from = 0, to = Number.POSITIVE_INFINITY }: ReconstructOptions,
+): Promise<readonly Delivery[]> {
+  for (const chain of listChains(folder)) {
+    const found = new Deliveries(connection, topic, DELIVERIES_MAX);
+    for await (const record of recordsOf(chain.folder)) found.take(record);
+    if (!found.isFound) continue;
+    if (found.isTooMuch) throw new CommandFailure(`more than ${DELIVERIES_MAX} messages were sent on ${topic}`);
+    if (found.dropped > 0) {
+      note(
+        `warning: ${found.dropped} records of its thread were lost while it was connected: messages may be missing below`,
+      );
+    }
+    return found.all.filter(({ t }) => t >= from && t <= to);
+  }
+  throw new CommandFailure(`the journal knows no connection ${connection}`);
+}
+
+/** @param asked the topic as the user names it */
+async function print(deliveries: readonly Delivery[], feed: PastFeed, topic: string, asked: string): Promise<number> {
+  const [, name] = topicParts(asked);
+  const nameOf = (one: string): string => (one === topic ? name : topicParts(one)[1]);
+  const reconstruction = new Reconstruction({ deliveries, feed, nameOf });
+  let missing = 0;
+  try {
+    for await (const one of reconstruction.run()) {
+      if (one.missing !== undefined && ++missing <= REASONS_SHOWN_MAX) note(`missing: ${one.missing}`);
+      await sayJson(reconstructedLine(one));
+    }
+  } catch (cause) {
+    throw new CommandFailure(`${feed.name}: ${reasonOf(cause)}`, { cause });
+  }
+  note(`${deliveries.length} messages, ${missing} of them cannot be reconstructed`);
+  return missing === 0 ? 0 : 1;
+}

@@ -1,0 +1,82 @@
+/** The messages of one subject pass once, and give what is wanted of it. */
+import { decodePayload, type PlainObject } from '../encoder/decode.js';
+import type { RejectReason } from '../threads/batch.js';
+import type { PastFeed, PastMessage } from './past-feed.js';
+import { type Wanted, WantedAt } from './wanted.js';
+
+/** A range of messages that the feed lacks. */
+interface Hole {
+  readonly from: number;
+  readonly to: number;
+}
+
+export abstract class SubjectReplay {
+  readonly subject: string;
+  readonly #feed: PastFeed;
+  readonly #wanted = new WantedAt();
+  #numbering = '';
+  #lastSeq = 0;
+  #messages = 0;
+  #unnumbered = 0;
+  /** The newest hole in this numbering; undefined: none. */
+  protected hole: Hole | undefined;
+
+  constructor(subject: string, feed: PastFeed) {
+    this.subject = subject;
+    this.#feed = feed;
+  }
+
+  /** What is wanted must be known before the first message. */
+  want(wanted: Wanted): void {
+    this.#wanted.add(wanted);
+  }
+
+  /** Sequences in this numbering begin again, and nothing proves that nothing was lost in between. */
+  protected abstract begin(): void;
+  /** Messages before the next one are missing. */
+  protected abstract miss(hole: Hole): void;
+  /** @param ending what ends with this message */
+  protected abstract apply(value: PlainObject | RejectReason, message: PastMessage, ending: readonly Wanted[]): void;
+
+  take(message: PastMessage): void {
+    this.#messages++;
+    const { numbering, seq, payload } = message;
+    if (numbering === '') {
+      this.#unnumbered++;
+      return;
+    }
+    if (numbering !== this.#numbering) {
+      this.begin();
+      this.hole = undefined;
+      this.#numbering = numbering;
+    } else if (seq <= this.#lastSeq) return;
+    else if (this.isHole(this.#lastSeq, message)) {
+      this.hole = { from: this.#lastSeq + 1, to: seq - 1 };
+      this.miss(this.hole);
+    }
+    this.#lastSeq = seq;
+    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    const value = decodePayload(bytes, 0, bytes.length, Number.POSITIVE_INFINITY);
+    this.apply(value, message, this.#wanted.take(numbering, seq));
+  }
+
+  /** No message follows. */
+  end(): void {
+    for (const wanted of this.#wanted.takeAll()) wanted.missing(this.#absence(wanted));
+  }
+
+  /** The feed may lack messages of this subject between a position and a message. */
+  protected isHole(after: number, { contiguous, seq }: PastMessage): boolean {
+    return contiguous ? seq !== after + 1 : this.#feed.mayHaveLost(after, seq);
+  }
+
+  #absence({ seq, epoch }: Wanted): string {
+    const { subject } = this;
+    const { name } = this.#feed;
+    if (seq === 0) return `${subject}: the document is of an epoch before ${epoch}`;
+    if (this.#messages > 0 && this.#unnumbered === this.#messages) {
+      return `${subject}: its messages in ${name} have no positions (headers Seq and Epoch)`;
+    }
+    return `${subject}: ${name} lacks message ${seq} of epoch ${epoch}`;
+  }
+}

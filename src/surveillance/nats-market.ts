@@ -1,0 +1,200 @@
+/** The market as NATS delivers it, on a connection of its own, and where alerts go. */
+import { headers, type Msg, type NatsConnection, type Subscription } from 'nats';
+import type { NatsConfig } from '../config/environment.js';
+import { connectNats, rethrowOutside, rightOf, type ServerError, watchConnection } from '../feed/nats-connection.js';
+import { readCoreMessage } from '../feed/nats-headers.js';
+import { NatsNames } from '../feed/nats-names.js';
+import { newFeedMessage } from '../feed-contract/feed.js';
+import type { AlertRow } from '../protocol/admin-rows.js';
+import { type RawMessage, WATCHED_SUBJECTS } from './intake.js';
+import {
+  alertOf,
+  CHANNEL_SUBJECT,
+  type ChannelContent,
+  COMPLIANCE_SUBJECT,
+  channelMessage,
+} from './published-alert.js';
+
+/** How often to ask again for what the server refused. */
+const REFUSED_RETRY_MS = 5_000;
+const CONNECT_RETRY_MS = 2_000;
+/** Alerts that wait for a connection; beyond, the oldest is dropped and counted. */
+const WAITING_ALERTS_MAX = 1_000;
+
+interface NatsMarketOptions {
+  readonly nats: NatsConfig;
+  readonly nodeName: string;
+  readonly channel: ChannelContent;
+  readonly onMessage: (message: RawMessage) => void;
+  /** Another gateway, or this one, has published an alert. */
+  readonly onAlert: (alert: AlertRow) => void;
+  /** What the server refuses changed, or the connection came or went. */
+  readonly onChange: () => void;
+}
+
+export class NatsMarket {
+  /** Alerts that could not be published. */
+  unpublished = 0;
+  /** It was connected at least once. */
+  hasConnected = false;
+  readonly #options: NatsMarketOptions;
+  readonly #names: NatsNames;
+  readonly #subscriptions = new Map<string, Subscription>();
+  /** What the server refuses, in its words, by right. */
+  readonly #refused = new Set<string>();
+  readonly #message = newFeedMessage();
+  #connection: NatsConnection | undefined;
+  #isConnected = false;
+  #isWatching = false;
+  #isClosed = false;
+  #failure = 'not connected yet';
+  #waiting: AlertRow[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: NatsMarketOptions) {
+    this.#options = options;
+    this.#names = new NatsNames(options.nats);
+  }
+
+  /** What is wrong; '' if nothing is. */
+  get problem(): string {
+    if (!this.#isConnected) return this.#failure;
+    return this.#refused.size === 0 ? '' : `this NATS user may not ${[...this.#refused].join(', ')}`;
+  }
+
+  /** Connects, for as long as it takes. */
+  async open(): Promise<void> {
+    const { nats, nodeName } = this.#options;
+    try {
+      const connection = await connectNats(nats, `${nodeName}-surveillance`);
+      if (this.#isClosed) return connection.close();
+      this.#connection = connection;
+      this.#connected();
+      watchConnection(connection, {
+        disconnected: () => this.#disconnected('disconnected from NATS'),
+        reconnected: () => this.#connected(),
+        closed: () => this.#disconnected('connection to NATS closed'),
+        refused: error => this.#refusedBy(error),
+      });
+      this.#subscribe(COMPLIANCE_SUBJECT);
+      if (this.#isWatching) this.watch(true);
+      this.#timer = setInterval(() => this.#askAgain(), REFUSED_RETRY_MS);
+    } catch (cause) {
+      if (this.#isClosed) return;
+      this.#disconnected((cause as Error).message);
+      this.#timer = setTimeout(() => void this.open(), CONNECT_RETRY_MS);
+    }
+  }
+
+  /** Subscribes to the market, or unsubscribes. */
+  watch(isWatching: boolean): void {
+    this.#isWatching = isWatching;
+    if (this.#connection === undefined || this.#connection.isClosed()) return;
+    for (const subject of WATCHED_SUBJECTS) {
+      if (isWatching) this.#subscribe(subject);
+      else this.#unsubscribe(subject);
+    }
+  }
+
+  publish(alert: AlertRow): void {
+    const connection = this.#connection;
+    // While disconnected, nats.js would queue without a bound.
+    if (connection === undefined || !this.#isConnected || connection.isClosed()) {
+      this.#waiting.push(alert);
+      if (this.#waiting.length <= WAITING_ALERTS_MAX) return;
+      this.#waiting.shift();
+      this.unpublished++;
+      return;
+    }
+    this.#send(connection, COMPLIANCE_SUBJECT, alert, alert);
+    const shown = channelMessage(alert, this.#options.channel);
+    if (shown !== undefined) this.#send(connection, CHANNEL_SUBJECT, alert, shown);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#timer);
+    // What was published last is on its way once the server has answered.
+    await this.#connection?.drain().catch(() => undefined);
+  }
+
+  #send(connection: NatsConnection, subject: string, { id, time }: AlertRow, message: object): void {
+    const stamped = headers();
+    stamped.set('Ts-Event', String(Date.parse(time) * 1000));
+    // A stream that stores both subjects keeps each once, also when two gateways find the same.
+    stamped.set('Nats-Msg-Id', `${id}-${subject}`);
+    connection.publish(this.#names.subjects.add(subject), JSON.stringify(message), { headers: stamped });
+  }
+
+  #subscribe(subject: string): void {
+    const connection = this.#connection;
+    if (connection === undefined || this.#subscriptions.get(subject)?.isClosed() === false) return;
+    const subscription = connection.subscribe(this.#names.subjects.add(subject), {
+      callback: (error, received) => {
+        // A refusal also comes as the connection's status, where it is noted.
+        if (error !== null || this.#subscriptions.get(subject) !== subscription) return;
+        try {
+          if (subject === COMPLIANCE_SUBJECT) this.#heard(received);
+          else this.#received(received);
+        } catch (cause) {
+          rethrowOutside(cause);
+        }
+      },
+    });
+    this.#subscriptions.set(subject, subscription);
+  }
+
+  #unsubscribe(subject: string): void {
+    const subscription = this.#subscriptions.get(subject);
+    this.#subscriptions.delete(subject);
+    if (subscription?.isClosed() === false) subscription.unsubscribe();
+  }
+
+  #received(received: Msg): void {
+    const { tsEventMicros, payload } = readCoreMessage(received, this.#message);
+    this.#options.onMessage({ subject: this.#names.subjects.remove(received.subject), payload, tsEventMicros });
+  }
+
+  #heard(received: Msg): void {
+    const alert = alertOf(received.data);
+    if (alert !== undefined) this.#options.onAlert(alert);
+  }
+
+  /** A right that was missing may have been given. Publications are tried with each alert. */
+  #askAgain(): void {
+    if (!this.#isConnected || this.#refused.size === 0) return;
+    this.#refused.clear();
+    for (const [subject, subscription] of [...this.#subscriptions]) {
+      if (!subscription.isClosed()) continue;
+      this.#subscriptions.delete(subject);
+      this.#subscribe(subject);
+    }
+    void this.#connection?.flush().then(
+      () => this.#options.onChange(),
+      () => undefined,
+    );
+  }
+
+  #refusedBy(error: ServerError): void {
+    if (error.kind === 'permissions' && error.operation === 'publish') this.unpublished++;
+    this.#refused.add(error.kind === 'permissions' ? rightOf(error) : error.detail);
+    this.#options.onChange();
+  }
+
+  #connected(): void {
+    this.#isConnected = true;
+    this.hasConnected = true;
+    this.#refused.clear();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const alert of waiting) this.publish(alert);
+    this.#options.onChange();
+  }
+
+  #disconnected(reason: string): void {
+    this.#isConnected = false;
+    this.#failure = reason;
+    this.#options.onChange();
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * The market and the clients under surveillance: messages wait in a bounded queue and are judged in slices, so that
+ * whoever delivers them is never held up for long.
+ */
+import { createHash } from 'node:crypto';
+import type { AlertRow } from '../protocol/admin-rows.js';
+import {
+  type ClientReport,
+  DETECTORS,
+  type DetectorName,
+  type WatchCounters,
+} from '../threads/surveillance-messages.js';
+import type { Alert } from './alert.js';
+import { Intake, isBook, type RawMessage } from './intake.js';
+import { Surveillance } from './surveillance.js';
+import type { Thresholds } from './thresholds.js';
+
+/** Messages that wait at most: a second of a busy market. Beyond, new ones are dropped and counted. */
+export const QUEUE_MAX = 65_536;
+/** From here on books are dropped: the next whole one makes up for them, and nothing makes up for an order. */
+const BOOKS_QUEUE_MAX = QUEUE_MAX / 2;
+/** Judged in one turn of the loop: some 3 ms. */
+const SLICE_MESSAGES = 512;
+const ID_LENGTH = 16;
+
+interface Waiting {
+  readonly message: RawMessage;
+  readonly receivedMicros: number;
+}
+
+interface WatchOptions {
+  readonly thresholds: Thresholds;
+  readonly node: string;
+  /** µs since the Unix epoch. */
+  readonly nowMicros: () => number;
+  readonly onAlert: (alert: AlertRow) => void;
+}
+
+export class Watch {
+  readonly #options: WatchOptions;
+  readonly #intake = new Intake(true);
+  readonly #surveillance: Surveillance;
+  #queue: Waiting[] = [];
+  #at = 0;
+  #isScheduled = false;
+  #events = 0;
+  #dropped = 0;
+  #lagMs = 0;
+  readonly #alerts = new Map<DetectorName, number>(DETECTORS.map(detector => [detector, 0]));
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    this.#surveillance = new Surveillance(options.thresholds, alert => this.#found(alert));
+  }
+
+  get counters(): Omit<WatchCounters, 'unpublished'> {
+    return {
+      events: this.#events,
+      unreadable: this.#intake.unreadable,
+      dropped: this.#dropped,
+      alerts: Object.fromEntries(this.#alerts),
+      lagMs: this.#queue.length === 0 ? 0 : this.#lagMs,
+    };
+  }
+
+  /** Takes a message; the payload must stay as it is. */
+  take(message: RawMessage): void {
+    const waiting = this.#queue.length - this.#at;
+    if (waiting >= QUEUE_MAX || (waiting >= BOOKS_QUEUE_MAX && isBook(message.subject))) {
+      this.#dropped++;
+      this.#intake.missed(message.subject);
+      return;
+    }
+    this.#queue.push({ message, receivedMicros: this.#options.nowMicros() });
+    this.#schedule();
+  }
+
+  /** Takes what clients of this gateway did within a second. */
+  clients({ atMicros, clients }: ClientReport): void {
+    for (const client of clients) {
+      this.#events++;
+      this.#surveillance.client({ atMicros, ...client });
+    }
+  }
+
+  /** Another gateway has published this alert. */
+  foreign({ detector, symbol, users, evidence, time }: AlertRow): void {
+    const atMicros = Date.parse(time) * 1000;
+    if (!DETECTORS.includes(detector as DetectorName) || Number.isNaN(atMicros)) return;
+    const same = { detector: detector as DetectorName, symbol: symbol ?? '', users, evidence, atMicros };
+    this.#surveillance.reportedElsewhere(same);
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#runSlice());
+  }
+
+  #runSlice(): void {
+    this.#isScheduled = false;
+    const end = Math.min(this.#queue.length, this.#at + SLICE_MESSAGES);
+    for (; this.#at < end; this.#at++) {
+      const waiting = this.#queue[this.#at];
+      if (waiting === undefined) continue;
+      const event = this.#intake.read(waiting.message, waiting.receivedMicros);
+      if (event === undefined) continue;
+      this.#events++;
+      this.#surveillance.take(event);
+    }
+    const last = this.#queue[end - 1];
+    if (last !== undefined) this.#lagMs = (this.#options.nowMicros() - last.receivedMicros) / 1000;
+    if (this.#at < this.#queue.length) {
+      // Judged messages are let go once they are the larger part.
+      if (this.#at > QUEUE_MAX) this.#forgetJudged();
+      this.#schedule();
+      return;
+    }
+    this.#queue = [];
+    this.#at = 0;
+  }
+
+  #forgetJudged(): void {
+    this.#queue = this.#queue.slice(this.#at);
+    this.#at = 0;
+  }
+
+  #found(alert: Alert): void {
+    this.#alerts.set(alert.detector, (this.#alerts.get(alert.detector) ?? 0) + 1);
+    this.#options.onAlert(rowOf(alert, this.#options.node));
+  }
+}
+
+/** An alert as it is published. @param node the gateway that found it */
+export function rowOf(alert: Alert, node: string): AlertRow {
+  const { detector, atMicros, symbol, users, summary, figures, evidence } = alert;
+  const identity = JSON.stringify([detector, symbol, users, atMicros, evidence[0]]);
+  return {
+    id: createHash('sha256').update(identity).digest('hex').slice(0, ID_LENGTH),
+    time: new Date(atMicros / 1000).toISOString(),
+    node,
+    detector,
+    symbol: symbol === '' ? null : symbol,
+    users,
+    summary,
+    figures,
+    evidence,
+  };
+}

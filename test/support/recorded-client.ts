@@ -1,0 +1,66 @@
+/** A WebSocket client that keeps what it received as it came, with the id of its connection. */
+import { once } from 'node:events';
+import { Packr } from 'msgpackr';
+import WebSocket from 'ws';
+import { until } from './until.js';
+
+const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
+
+export interface Received {
+  readonly bytes: Buffer;
+  readonly isBinary: boolean;
+  /** Decoded. */
+  readonly value: unknown;
+}
+
+export class RecordedClient {
+  readonly received: Received[] = [];
+  /** As in `Millrace-Connection`. */
+  readonly id: string;
+  isClosed = false;
+  readonly #socket: WebSocket;
+
+  private constructor(socket: WebSocket, id: string) {
+    this.#socket = socket;
+    this.id = id;
+    socket.on('close', () => {
+      this.isClosed = true;
+    });
+    socket.on('error', () => {
+      // Followed by 'close'.
+    });
+  }
+
+  /** Connects, and sends the commands. */
+  static async connect(url: string, commands: readonly object[]): Promise<RecordedClient> {
+    const socket = new WebSocket(url, { perMessageDeflate: false });
+    let id = '';
+    const early: Received[] = [];
+    let client: RecordedClient | undefined;
+    socket.on('upgrade', ({ headers }) => {
+      id = String(headers['millrace-connection']);
+    });
+    socket.on('message', (bytes: Buffer, isBinary: boolean) => {
+      const value: unknown = isBinary ? packr.unpack(bytes) : JSON.parse(bytes.toString());
+      (client?.received ?? early).push({ bytes, isBinary, value });
+    });
+    await once(socket, 'open');
+    client = new RecordedClient(socket, id);
+    client.received.push(...early);
+    const isMsgpack = url.includes('format=msgpack');
+    for (const command of commands) socket.send(isMsgpack ? packr.pack(command) : JSON.stringify(command));
+    return client;
+  }
+
+  /** Stops reading, so that what is sent waits in the kernel and the gateway; or reads again. */
+  stall(isStalled: boolean): void {
+    if (isStalled) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.#socket.close();
+    await until(() => this.isClosed);
+  }
+}

@@ -305,13 +305,9 @@ export class Gateway {
     const workers = this.#workers.close();
     const failures = await endInTurn([
       { name: 'workers', maxMs: 2_000, end: () => workers },
-      {
-        name: 'feed',
-        maxMs: 1_000,
-        end: () => Promise.all([feed.stop(), surveillance.close(), this.#revocations.close()]),
-      },
+      { name: 'feed', maxMs: 1_000, end: () => Promise.all([feed.stop(), this.#revocations.close()]) },
       { name: 'hub', maxMs: 700, end: () => Promise.all([this.#hub.close(), this.#fix.close()]) },
-      { name: 'admin', maxMs: 300, end: () => this.#admin.server.close() },
+      { name: 'admin', maxMs: 300, end: () => Promise.all([this.#admin.server.close(), surveillance.close()]) },
       { name: 'journal', maxMs: 900, end: () => journal.close() },
       { name: 'tracing', maxMs: 300, end: async () => tracing?.close() },
     ]);

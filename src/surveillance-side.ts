@@ -28,7 +28,9 @@ const HAND_OVER_MS = 50;
 const HAND_OVER_MAX = 1_024;
 const RESTART_MS_MIN = 1_000;
 const RESTART_MS_MAX = 60_000;
-const CLOSE_MS_MAX = 300;
+/** The thread reports each second: one that is silent for this long hangs. */
+const SILENT_MS_MAX = 15_000;
+const CLOSE_MS_MAX = 250;
 const SAMPLE_LOG_MS = 10_000;
 
 type Handed = Extract<ToWatch, { type: 'messages' }>['messages'][number];
@@ -54,6 +56,8 @@ export class SurveillanceSide {
   #restartMs = RESTART_MS_MIN;
   #restarting: NodeJS.Timeout | undefined;
   #worker: Worker | undefined;
+  /** Runs out unless the thread reports. */
+  #silence: NodeJS.Timeout | undefined;
   #start: WatchStart | undefined;
   #sink: FeedSink | undefined;
   #isClosing = false;
@@ -115,6 +119,7 @@ export class SurveillanceSide {
     this.#isClosing = true;
     clearTimeout(this.#handing);
     clearTimeout(this.#restarting);
+    clearTimeout(this.#silence);
     const worker = this.#worker;
     if (worker === undefined) return;
     const closed = new Promise<void>(resolve => {
@@ -133,12 +138,22 @@ export class SurveillanceSide {
     worker.on('message', (message: FromWatch) => this.#receive(message));
     worker.on('error', cause => this.#log.error({ err: cause }, 'surveillance thread failed'));
     worker.once('exit', () => this.#ended(worker));
+    this.#awaitReport(worker);
+  }
+
+  #awaitReport(worker: Worker): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => {
+      this.#log.error({ delayMs: SILENT_MS_MAX }, 'surveillance thread hangs and is terminated');
+      void worker.terminate();
+    }, SILENT_MS_MAX).unref();
   }
 
   /** Starts another one, which knows nothing of what the one before it saw. */
   #ended(worker: Worker): void {
     this.#closed();
     if (this.#worker !== worker || this.#isClosing) return;
+    clearTimeout(this.#silence);
     this.#worker = undefined;
     this.#inFlight = 0;
     this.#counted = sumOf(this.#counted, this.#counters);
@@ -178,6 +193,7 @@ export class SurveillanceSide {
     this.#state = state;
     this.#detail = detail;
     this.#counters = counters;
+    if (this.#worker !== undefined) this.#awaitReport(this.#worker);
     if (state === 'watching') this.#restartMs = RESTART_MS_MIN;
   }
 

@@ -1,6 +1,7 @@
 /**
  * API keys and the file of their hashes: `{"keys":[{"id","hash","sub","tier","roles","entitlements"?,"firm"?,
- * "professional"?,"use"?,"expires_at"?,"created_at"?}]}`. A key is `mr_<id>_<secret>`, and its hash is the SHA-256 of that whole text.
+ * "professional"?,"use"?,"expires_at"?,"created_at"?}]}`. A key is `mr_<id>_<secret>`, and its hash is the SHA-256 of that
+ * whole text.
  *
  * Unlike for passwords, one SHA-256 is enough: the secret is 32 random bytes, so there is no dictionary that a slow
  * hash would have to slow down, and guessing is hopeless at any speed. A slow hash would only let strangers waste the

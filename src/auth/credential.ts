@@ -58,8 +58,9 @@ export interface Entitlements {
   /** True if trades include their parties and fees. */
   readonly hasFullTrades: boolean;
   /**
-   * True if the topic may be seen in real time. `name` is the topic's: a symbol, a user, a channel or a room. It may be `*`, every symbol of the stream; only a
-   * pattern that matches everything grants that. Users always have their own orders only.
+   * True if the topic may be seen in real time. `name` is the topic's: a symbol, a user, a channel or a room. It may be
+   * `*`, every symbol of the stream; only a pattern that matches everything grants that. Users always have their own
+   * orders only.
    */
   maySubscribe(stream: Stream, name: string): boolean;
   /** How late the credential may see a topic that `maySubscribe` refuses, ms; 0: not at all. */

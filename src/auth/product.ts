@@ -1,6 +1,7 @@
 /** Products: what a vendor licenses as one, and the topics that belong to it (ops/products.md). */
+import { BoundedMap } from '../protocol/bounded-map.js';
 import { topicParts } from '../protocol/topic-parts.js';
-import { ALL_SYMBOLS, type Stream, symbolMatcher } from '../protocol/topics.js';
+import { ALL_SYMBOLS, type Stream, symbolMatcher, topicOf } from '../protocol/topics.js';
 import type { DeclaredUse } from './declared-use.js';
 
 /** `use`, `professional`: real time is only for users that declare this; undefined: for all. */
@@ -26,6 +27,9 @@ export interface Products {
 /** Different delays of one gateway: each keeps a past of its own. */
 export const DELAYS_MAX = 16;
 
+/** Topics whose products are remembered: many clients follow the same ones, and a changed file has all of them checked. */
+const KNOWN_MAX = 16_384;
+
 const NONE: readonly Product[] = [];
 /** For gateways without a file. */
 export const NO_PRODUCTS: Products = { list: NONE, of: () => NONE };
@@ -43,12 +47,19 @@ export function productsOf(list: readonly Product[]): Products {
       byStream.set(stream, [...(byStream.get(stream) ?? []), { product, matches: symbolMatcher(of) }]);
     }
   }
+  const known = new BoundedMap<string, readonly Product[]>(KNOWN_MAX);
   return {
     list,
     of(stream, name) {
       const candidates = byStream.get(stream);
       if (candidates === undefined) return NONE;
-      return candidates.filter(({ matches }) => name === ALL_SYMBOLS || matches(name)).map(({ product }) => product);
+      const topic = topicOf(stream, name);
+      let found = known.get(topic);
+      if (found === undefined) {
+        found = candidates.filter(({ matches }) => name === ALL_SYMBOLS || matches(name)).map(({ product }) => product);
+        known.set(topic, found);
+      }
+      return found;
     },
   };
 }

@@ -152,6 +152,7 @@ export function alertLines({ id, time, detector, symbol, users, summary, figures
     `  alert ${id}; evidence ${evidence.join(' ')}`,
   ];
 }
+
 export const journalLines = (journal: object): string[] => pairLines(flat(journal));
 
 /** Those that are set come first. */

@@ -121,6 +121,8 @@ export interface Warning {
    */
   readonly class?: string;
   readonly steps?: number;
+  /** For `delayed`: how late messages of the topics come. */
+  readonly delay?: string;
   /** RFC 3339; for `token_expiring`. */
   readonly expires_at?: string;
 }

@@ -40,8 +40,8 @@ export class NatsMarket {
   readonly #options: NatsMarketOptions;
   readonly #names: NatsNames;
   readonly #subscriptions = new Map<string, Subscription>();
-  /** What the server refuses, in its words, by right. */
-  readonly #refused = new Set<string>();
+  /** What the server refuses, and whether that is a publication: those are tried again with the next alert. */
+  readonly #refused = new Map<string, boolean>();
   readonly #message = newFeedMessage();
   #connection: NatsConnection | undefined;
   #isConnected = false;
@@ -59,7 +59,7 @@ export class NatsMarket {
   /** What is wrong; '' if nothing is. */
   get problem(): string {
     if (!this.#isConnected) return this.#failure;
-    return this.#refused.size === 0 ? '' : `this NATS user may not ${[...this.#refused].join(', ')}`;
+    return this.#refused.size === 0 ? '' : `this NATS user may not ${[...this.#refused.keys()].join(', ')}`;
   }
 
   /** Connects, for as long as it takes. */
@@ -106,6 +106,7 @@ export class NatsMarket {
       this.unpublished++;
       return;
     }
+    this.#forgetRefused(true);
     this.#send(connection, COMPLIANCE_SUBJECT, alert, alert);
     const shown = channelMessage(alert, this.#options.channel);
     if (shown !== undefined) this.#send(connection, CHANNEL_SUBJECT, alert, shown);
@@ -161,10 +162,16 @@ export class NatsMarket {
     if (alert !== undefined) this.#options.onAlert(alert);
   }
 
-  /** A right that was missing may have been given. Publications are tried with each alert. */
+  #forgetRefused(isPublication: boolean): void {
+    for (const [right, isOfPublication] of this.#refused) {
+      if (isOfPublication === isPublication) this.#refused.delete(right);
+    }
+  }
+
+  /** A right that was missing may have been given. */
   #askAgain(): void {
     if (!this.#isConnected || this.#refused.size === 0) return;
-    this.#refused.clear();
+    this.#forgetRefused(false);
     for (const [subject, subscription] of [...this.#subscriptions]) {
       if (!subscription.isClosed()) continue;
       this.#subscriptions.delete(subject);
@@ -177,8 +184,9 @@ export class NatsMarket {
   }
 
   #refusedBy(error: ServerError): void {
-    if (error.kind === 'permissions' && error.operation === 'publish') this.unpublished++;
-    this.#refused.add(error.kind === 'permissions' ? rightOf(error) : error.detail);
+    const isPublication = error.kind === 'permissions' && error.operation === 'publish';
+    if (isPublication) this.unpublished++;
+    this.#refused.set(error.kind === 'permissions' ? rightOf(error) : error.detail, isPublication);
     this.#options.onChange();
   }
 

@@ -204,6 +204,17 @@ describe('R74 delayed data', () => {
     expect(early).toEqual([]);
   });
 
+  it('R74 is announced where the request itself subscribes', async () => {
+    for (const path of ['/ws/markets/VOD.L?depth=10', '/ws/trades?symbols=VOD.L']) {
+      const client = await TestClient.connect(`${gateway.url}${path}`);
+      clients.push(client);
+      const { early, seen } = watch(client);
+      expect(await client.next('warning', ({ code }) => code === 'delayed')).toMatchObject({ delay: '2s' });
+      await until(() => [...seen.values()].some(count => count >= 2));
+      expect(early).toEqual([]);
+    }
+  });
+
   it('R74 ends when the client may have the topic in real time, which then begins from its own snapshot', async () => {
     const client = await open(await testToken(LATE));
     await ask(client, { stream: 'quotes', symbol: 'VOD.L' });

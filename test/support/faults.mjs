@@ -1,5 +1,5 @@
 // Preloaded into a gateway (`NODE_OPTIONS=--import <this>`): its threads fail as the file FAULT_FILE says, `<thread> <fault>`.
-//   thread: `worker` (the first gateway worker), `encoder` or `journal`
+//   thread: `worker` (the first gateway worker), `encoder`, `journal` or `surveillance`
 //   fault:  `throw`, `exit`, `hang` (an endless loop), once; `loop`: throws as long as the file is there;
 //           `stuck`: in native code, until something opens the named pipe `<FAULT_FILE>.pipe` to write
 // A gateway worker fails at a client's text message that has the member `"fault"`: `hang`, `catch` (an endless loop that catches
@@ -72,9 +72,11 @@ function spoilMessages() {
 
 const isGatewayWorker = typeof workerData?.worker === 'number';
 const isJournal = typeof workerData?.origin === 'string';
-if (!isMainThread && !isGatewayWorker && !isJournal) spoilEncoder();
+const isSurveillance = workerData?.thresholds !== undefined;
+if (!isMainThread && !isGatewayWorker && !isJournal && !isSurveillance) spoilEncoder();
 if (isGatewayWorker) spoilMessages();
 if (isJournal) failWhenTold('journal');
+if (isSurveillance) failWhenTold('surveillance');
 if (isGatewayWorker && workerData.worker === 0) failWhenTold('worker');
 
 function failWhenTold(thread) {

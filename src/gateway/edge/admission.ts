@@ -1,17 +1,17 @@
 /** Who may connect, and to what: everything that is decided before the upgrade. */
 import type { Credential } from '../../auth/credential.js';
-import { isMarketData, type Stream } from '../../protocol/topics.js';
+import { isMarketData, type Stream, topicOf } from '../../protocol/topics.js';
 import { CLASSES, defaultClass } from '../../protocol/view-options.js';
 import type { SymbolLookup } from '../commands/symbol-lookup.js';
 import type { TokenBucket } from '../limits/message-rate.js';
 import type { Owners } from '../limits/owner.js';
 import type { Account } from '../limits/work-budgets.js';
 import type { KeepaliveState } from '../model/flow.js';
-import { type Admission, Session } from '../model/session.js';
+import { type Admission, type RequestedTopic, Session } from '../model/session.js';
 import { type Denial, denialsOf, type Refusal, refusal, refusedTo, shorten } from '../refusal.js';
 import type { Credentials } from '../sessions/credentials.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
-import { laneFor, mayHave, ownName } from '../views/view-of.js';
+import { delayText, laneFor, mayHave, ownName } from '../views/view-of.js';
 import { ignoredWarnings } from './query.js';
 import { PRIVATE_ENDPOINTS, type UpgradeRequest } from './upgrade-request.js';
 
@@ -104,7 +104,11 @@ export class Admissions {
       return forbidden(denialsOf(session.entitlements, stream, known));
     }
     const requested = allowed.map(symbol => ({ stream, symbol, lane: laneFor(session, stream, request.bookDetail) }));
-    const warnings = [...leftOutWarnings(unknown, known, allowed), ...ignoredWarnings(request.ignored)];
+    const warnings = [
+      ...delayedWarnings(session, requested),
+      ...leftOutWarnings(unknown, known, allowed),
+      ...ignoredWarnings(request.ignored),
+    ];
     return { session, requested, warnings, views: [] };
   }
 
@@ -133,6 +137,22 @@ function forbidden(denials: readonly Denial[]): Refusal {
   const denial = denials.find(({ product }) => product !== undefined) ?? denials[0];
   const refused = refusal(403, 'forbidden', denial?.message ?? 'not entitled');
   return denial?.product === undefined ? refused : { ...refused, product: denial.product };
+}
+
+/** There is no `subscribed` that says so: one warning for each delay. */
+function delayedWarnings(session: Session, requested: readonly RequestedTopic[]): readonly object[] {
+  const byDelay = new Map<number, string[]>();
+  for (const { stream, symbol } of requested) {
+    const delayMs = session.delayMsOf(stream, symbol);
+    if (delayMs === 0) continue;
+    const topics = byDelay.get(delayMs) ?? [];
+    topics.push(topicOf(stream, symbol));
+    byDelay.set(delayMs, topics);
+  }
+  return [...byDelay].map(([delayMs, topics]) => {
+    const delay = delayText(delayMs);
+    return { type: 'warning', code: 'delayed', message: `delayed by ${delay}: ${shorten(topics)}`, topics, delay };
+  });
 }
 
 function leftOutWarnings(

@@ -8,7 +8,9 @@
 import { align8 } from '../../protocol/align8.js';
 
 const HEADER_BYTES = 40;
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES_MAX = 256 * 1024;
+/** So many fit into the memory, so that it fills and empties in steps. */
+const CHUNKS_MIN = 16;
 const NO_PAYLOAD = new Uint8Array(0);
 
 /** Bytes allocated by the queues that share it. */
@@ -33,6 +35,7 @@ export class DelayQueue {
   kind = 0;
   payload: Uint8Array = NO_PAYLOAD;
   readonly #memory: DelayMemory;
+  readonly #chunkBytes: number;
   readonly #chunks: Chunk[] = [];
   /** Where the oldest record begins in the first chunk. */
   #start = 0;
@@ -40,6 +43,7 @@ export class DelayQueue {
 
   constructor(memory: DelayMemory) {
     this.#memory = memory;
+    this.#chunkBytes = align8(Math.min(CHUNK_BYTES_MAX, Math.floor(memory.max / CHUNKS_MIN)));
   }
 
   get records(): number {
@@ -54,7 +58,7 @@ export class DelayQueue {
     const total = HEADER_BYTES + align8(payload.length);
     let chunk = this.#chunks.at(-1);
     if (chunk === undefined || chunk.end + total > chunk.bytes.length) {
-      chunk = this.#allocate(Math.max(CHUNK_BYTES, total));
+      chunk = this.#allocate(Math.max(this.#chunkBytes, total));
       if (chunk === undefined) return false;
     }
     const at = chunk.end;

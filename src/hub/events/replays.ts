@@ -262,8 +262,8 @@ export class Replays {
       this.#end(replay, 'unrecovered');
     else if (outcome === 'all') this.#end(replay, 'recovered');
     else if (outcome === 'more') this.#turns.addBehind(replay);
-    // If more arrived in the meantime than the history holds, read the store again for the rest.
-    else if (replay.reads < READS_MAX) void this.#fetch(replay);
+    // If more arrived in the meantime than the history holds, read the store again for the rest. It knows no delays.
+    else if (replay.reads < READS_MAX && replay.subject.delayMs === 0) void this.#fetch(replay);
     else this.#end(replay, 'unrecovered');
   }
 

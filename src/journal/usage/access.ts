@@ -130,12 +130,14 @@ export class Access {
 
   #applyOne(event: UsageEvent, micros: number): void {
     if (event.kind === 'thread_end') this.#endThread(event.chain, event.run, event.thread, micros);
-    else if (event.kind === 'connected') this.#connect(event);
+    else if (event.kind === 'connected') this.#connect(event, micros);
     else this.#change(event, micros);
   }
 
-  #connect({ chain, run, connection, members }: ConnectionEvent): void {
+  #connect({ chain, run, connection, members }: ConnectionEvent, micros: number): void {
     const open = this.#connections[chain];
+    const before = open?.get(connection);
+    if (before !== undefined) this.#close(chain, connection, before, micros);
     open?.set(connection, {
       run,
       thread: typeof members.w === 'number' ? members.w : -1,

@@ -14,7 +14,7 @@ export const FIELDS = {
   code: 'of the refusal, or of the close',
   connection: 'the id of a connection, which its client has too',
   connections: 'how many are open',
-  delayMs: 'how long it waits before that',
+  delayMs: 'how long it waits before that, or has waited',
   detail: 'the words of the cause',
   detector: 'which detector: a label of `millrace_surveillance_alerts_total`',
   durationMs: 'how long the connection was open',

@@ -27,6 +27,12 @@ export const surveillanceEvents: LogEventGroup = {
       'suppressed',
     ),
     surveillance_failed: event('error', 'surveillance thread failed', 'its error; another thread is started', 'err'),
+    surveillance_hangs: event(
+      'error',
+      'surveillance thread hangs and is terminated',
+      'another thread is started',
+      'delayMs',
+    ),
     surveillance_ended: event(
       'error',
       'surveillance thread has ended; starting another',

@@ -113,6 +113,15 @@ export const controlFrames = {
         .strictObject({ type: z.literal('warning'), code: z.literal('forbidden'), message, topics })
         .describe('Unsubscribed: the credential no longer allows them, or allows them with another delay'),
       z
+        .strictObject({
+          type: z.literal('warning'),
+          code: z.literal('delayed'),
+          message,
+          topics,
+          delay: delay.unwrap(),
+        })
+        .describe('Of the subscription that the connection started with: these topics come so much later'),
+      z
         .strictObject({ type: z.literal('warning'), code: z.literal('token_expiring'), message, expires_at: time })
         .describe('Send auth with a new token before that, or the connection is closed with 4001'),
       z

@@ -212,7 +212,7 @@ export const controlMessages = {
       detector: 'layering',
       symbol: 'AAPL',
       users: ['mallory'],
-      summary: '4 sell orders on 5 levels, cancelled within 1.6 s of a fill to buy',
+      summary: '4 of 5 sell orders, on 5 levels, cancelled within 1.6 s of a fill to buy',
       figures: { levels: 5, cancelled_share: 0.8 },
       evidence: ['o-91', 'o-86', 'o-87', 'o-88', 'o-89'],
     },

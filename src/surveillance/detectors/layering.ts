@@ -125,7 +125,7 @@ export class Layering {
         atMicros,
         symbol,
         users: [user],
-        summary: `${suspect.cancelledIds.length} ${side} orders on ${levels} levels, cancelled within ${seconds(atMicros - fill.atMicros)} s of a fill to ${fill.side}`,
+        summary: `${suspect.cancelledIds.length} of ${suspect.layers.size} ${side} orders, on ${levels} levels, cancelled within ${seconds(atMicros - fill.atMicros)} s of a fill to ${fill.side}`,
         figures: {
           levels,
           depth_share: hundredths(depthShare),

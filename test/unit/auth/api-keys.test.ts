@@ -37,6 +37,17 @@ function accepted(result: { readonly ok: boolean; readonly credential?: Credenti
   return result.credential;
 }
 
+describe('R74 an API key', () => {
+  it('R74 declares the firm and the use of its holder', async () => {
+    const key = newApiKey();
+    await write(entryOf(key, { firm: 'Acme', professional: true, use: 'non-display' }));
+    const credential = accepted((await openApiKeys(file, () => NOW_MS)).verify(key.key));
+    expect(credential).toMatchObject({ firm: 'Acme', professional: true, use: 'non-display' });
+    await write(entryOf(key, { use: 'printing' }));
+    await expect(openApiKeys(file, () => NOW_MS)).rejects.toThrow('keys[0].use');
+  });
+});
+
 describe('R21 an API key', () => {
   it('gives the credential of its entry', async () => {
     const key = newApiKey();

@@ -141,6 +141,30 @@ describe('I1 R39 entitlements', () => {
   });
 });
 
+describe('R74 what a token declares', () => {
+  it('R74 is read from the claims that are named, the first that is present, and absent without them', async () => {
+    const declared = { firm: 'Acme', professional: false, use: 'display' };
+    const result = await verified({ firm: 'Acme', professional: 'nonpro', use: 'Display' });
+    expect(result).toMatchObject({ ok: true, credential: declared });
+    const env = { AUTH_CLAIM_FIRM: 'org.name,company', AUTH_CLAIM_PROFESSIONAL: '/app/pro', AUTH_CLAIM_USE: 'kind' };
+    const claims = { company: 'B', org: { name: 'A' }, app: { pro: true }, kind: 'non-display', use: 'sig' };
+    const elsewhere = { firm: 'A', professional: true, use: 'non-display' };
+    expect(await verified(claims, env)).toMatchObject({ ok: true, credential: elsewhere });
+    const none = await verified({ firm: '', professional: null });
+    expect(none.ok).toBe(true);
+    for (const member of Object.keys(declared)) expect(none).not.toHaveProperty(['credential', member]);
+  });
+
+  it.each([
+    ['firm', 7],
+    ['firm', 'a\nb'],
+    ['professional', 'perhaps'],
+    ['use', 'sig'],
+  ])('R74 refuses a token whose %s is %j', async (claim, value) => {
+    expect(await verified({ [claim]: value })).toEqual(refused('claims', claim));
+  });
+});
+
 describe('I1 R39 for whom a token was made', () => {
   const env = { AUTH_AUTHORIZED_PARTIES: 'web,mobile' };
 

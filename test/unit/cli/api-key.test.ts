@@ -40,6 +40,12 @@ describe('R21 R35 millrace api-key create', () => {
     expect(await readdir(directory)).toEqual(['keys.json']);
   });
 
+  it('R74 writes the firm and the use that are declared', async () => {
+    const { key } = await created('--sub', 'a', '--firm', 'Acme Ltd', '--professional', 'false', '--use', 'display');
+    expect(await accepted(key)).toMatchObject({ firm: 'Acme Ltd', professional: false, use: 'display' });
+    expect(await apiKey('create', '--sub', 'a', '--professional', 'perhaps')).toMatchObject({ code: 1 });
+  });
+
   it('writes what was asked for', async () => {
     const { key } = await created(
       ...['--sub', 'desk-7', '--tier', 'institutional', '--role', 'trader', '--role', 'risk'],

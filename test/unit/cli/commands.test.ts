@@ -81,6 +81,19 @@ describe('millrace token', () => {
     expect(await runCli(['token', '--sub', 'alice', '--ttl', '1h'], env)).toMatchObject({ code: 0 });
   });
 
+  it('R74 declares firm and use where the gateway reads them, and fails where it would not', async () => {
+    const env = { AUTH_JWT_SECRET: SECRET };
+    const args = ['token', '--sub', 'alice', '--firm', 'Acme', '--professional', 'true', '--use', 'non-display'];
+    const { code, stdout } = await runCli(args, env);
+    expect(code).toBe(0);
+    const verifier = await createTokenVerifier(readConfig(env).auth);
+    const declared = { firm: 'Acme', professional: true, use: 'non-display' };
+    expect(await verifier.verify(stdout.trim())).toMatchObject({ ok: true, credential: declared });
+    const elsewhere = await runCli(args, { ...env, AUTH_CLAIM_FIRM: 'company' });
+    expect(elsewhere.code).not.toBe(0);
+    expect(elsewhere.stderr).toContain('would not read firm, professional and use');
+  });
+
   it('prints the token alone, as it was asked for', async () => {
     const { code, stdout, stderr } = await runCli(
       ['token', '--sub', 'alice', '--tier', 'institutional', '--role', 'trader', '--role', 'admin'].concat([

@@ -38,6 +38,38 @@ describe.each([
   });
 });
 
+describe('R74 a captured document', () => {
+  it('R74 has as many levels as clients can see, and says whether it is held back', () => {
+    const one = new BooksSource(1, 'A', out(), () => undefined);
+    expect(one.capture()).toBeUndefined();
+    const side = (from: number) => Array.from({ length: 150 }, (_, n) => [`${from + n}`, '1']);
+    const book = { symbol: 'A', bids: side(1), asks: side(1000), snapshot: true, timestamp: '2026-01-01T00:00:00Z' };
+    one.beginEpoch('e1');
+    one.data(book, { ...at, seq: 7, tsEventMicros: 5 }, false);
+    const captured = one.capture();
+    expect(captured).toMatchObject({ epoch: 'e1', seq: 7, tsEventMicros: 5, hold: null });
+    const document = JSON.parse(captured?.text ?? '') as { bids: string[][]; asks: string[][]; snapshot: boolean };
+    expect([document.bids.length, document.asks.length, document.snapshot]).toEqual([100, 100, true]);
+    expect([document.bids[0], document.asks[0]]).toEqual([
+      ['150', '1'],
+      ['1000', '1'],
+    ]);
+    one.lost('publisher_gap');
+    expect(one.capture()).toMatchObject({ seq: 7, hold: { reason: 'publisher_gap' } });
+  });
+
+  it('R74 of a quote has what was merged, and stays that of its epoch until the next one has a document', () => {
+    const one = new QuotesSource(1, 'A', out(), () => undefined);
+    one.beginEpoch('e1');
+    one.data({ symbol: 'A', bid: '1.50', ask: 2 }, at, false);
+    one.data({ symbol: 'A', ask: 3, partial: true }, { ...at, seq: 2 }, false);
+    one.beginEpoch('e2');
+    const captured = one.capture();
+    expect(captured).toMatchObject({ epoch: 'e1', seq: 2 });
+    expect(JSON.parse(captured?.text ?? '')).toMatchObject({ symbol: 'A', bid: '1.50', ask: 3 });
+  });
+});
+
 describe('D3: what rebuilds a source', () => {
   const read = (text: string) => parseExact(text) as Record<string, unknown>;
 

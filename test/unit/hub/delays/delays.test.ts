@@ -264,7 +264,7 @@ describe('R74 trades that are held back', () => {
     });
     expect(delays.usedBytes).toBeLessThanOrEqual(MIB / 2);
     expect(delays.counters.dropped).toBeGreaterThan(50);
-    run(12_000, () => {
+    run(16_000, () => {
       subject.seq++;
       trade(subject, 'y');
     });

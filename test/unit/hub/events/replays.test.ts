@@ -137,6 +137,18 @@ describe('R29 replays', () => {
     expect(notes()).toEqual(['begin 2', 'end']);
   });
 
+  it('R74 of a delayed topic never reads the store, which has what is not due yet', async () => {
+    build(1024);
+    subject = new SubjectTable(1, () => 0).createDelayed('trades', 'A', 900_000) as Subject;
+    subject.epoch = 'e1';
+    publish(1000);
+    stored = async (afterSeq, toSeq) => messages(afterSeq + 1, toSeq);
+    ask(2);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(reads).toEqual([]);
+    expect(replays.counters).toMatchObject({ recovered: 0, unrecovered: 1 });
+  });
+
   it('R29 a place of another epoch begins anew', () => {
     publish(2);
     ask(1, 1, 'e0');

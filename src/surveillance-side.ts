@@ -218,8 +218,10 @@ export class SurveillanceSide {
   }
 
   #logAlert({ id, detector, symbol, users, summary }: AlertRow): void {
-    const shown = users.map(user => shownUser(this.#config, user));
-    this.#log.warn({ id, detector, symbol, users: shown, detail: summary }, 'surveillance alert');
+    const shown = users.map(user => [user, shownUser(this.#config, user)] as const);
+    // The sentence names them, too.
+    const detail = shown.reduce((text, [user, name]) => text.replaceAll(user, name), summary);
+    this.#log.warn({ id, detector, symbol, users: shown.map(([, name]) => name), detail }, 'surveillance alert');
   }
 }
 

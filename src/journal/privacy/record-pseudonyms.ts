@@ -35,7 +35,7 @@ export function withPseudonyms(record: Record<string, unknown>, pseudonyms: Pseu
   return record;
 }
 
-/** Of an alert, the users and the sentence that names them. */
+/** Of an alert, the users, the sentence that names them, and the topics of their orders in its evidence. */
 function alertWithPseudonyms(
   alert: Record<string, unknown>,
   user: (name: string) => string,
@@ -43,7 +43,9 @@ function alertWithPseudonyms(
   if (!isTexts(alert.users)) return alert;
   const named = alert.users.map(name => [name, user(name)] as const);
   const summary = named.reduce((text, [name, pseudonym]) => text.replaceAll(name, pseudonym), String(alert.summary));
-  return { ...alert, users: named.map(([, pseudonym]) => pseudonym), summary };
+  const topics = new Map(named.map(([name, pseudonym]) => [`${ORDERS_TOPIC}${name}`, `${ORDERS_TOPIC}${pseudonym}`]));
+  const evidence = isTexts(alert.evidence) ? { evidence: alert.evidence.map(id => topics.get(id) ?? id) } : {};
+  return { ...alert, ...evidence, users: named.map(([, pseudonym]) => pseudonym), summary };
 }
 
 const isTexts = (value: unknown): value is readonly string[] =>

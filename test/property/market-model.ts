@@ -9,8 +9,8 @@ import { laneOf } from '../../src/threads/lanes.js';
 import { RecordKind } from '../../src/threads/records.js';
 import { EventLog } from '../support/event-log.js';
 import type { FakeSocket } from '../support/fake-uws.js';
-import { ModelClient } from '../support/model-client.js';
 import type { NewJournal } from '../support/journal/recorded.js';
+import { ModelClient } from '../support/model-client.js';
 import { OneThreadGateway } from '../support/one-thread.js';
 import { OneThreadFeed } from '../support/one-thread-feed.js';
 

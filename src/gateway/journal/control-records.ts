@@ -5,6 +5,7 @@ import type { NewRecord } from '../../threads/journal-records.js';
 interface ControlFrame {
   readonly type?: string;
   readonly code?: string;
+  readonly product?: string;
   readonly topics?: readonly string[] | number;
   readonly symbols?: readonly string[];
   readonly age_ms?: number;
@@ -19,16 +20,12 @@ export function recordOf(message: object, c: string): NewRecord | undefined {
     case 'fresh':
       return { k: 'fresh', c };
     case 'error': {
-      const { code = '', topics, symbols } = frame;
+      const { code = '', product, topics, symbols } = frame;
       const names = Array.isArray(topics) ? topics : undefined;
       const topic = names?.length === 1 ? { topic: names[0] } : undefined;
-      return {
-        k: 'refused',
-        c,
-        what: names === undefined && symbols === undefined ? 'command' : 'topic',
-        code,
-        ...topic,
-      };
+      const what = names === undefined && symbols === undefined ? 'command' : 'topic';
+      const because = product === undefined ? undefined : { product };
+      return { k: 'refused', c, what, code, ...topic, ...because };
     }
     default:
       return undefined;

@@ -2,6 +2,15 @@
  * Every kind of record that a journal holds: what it means, and its members besides `t` (µs since the Unix epoch, UTC) and `k`.
  * The document of the journal lists them from here. Users and addresses are raw while a record is on its way through memory; the
  * journal thread writes pseudonyms.
+ *
+ * **Order.** The records of one thread (`w`) stand in the order in which things happened. `emit` records collect messages of a view,
+ * but those of a topic are written before any record that names the topic, and all of them before one that ends a connection. So a
+ * connection was handed: its own `snapshot`, `sent`, `gap` and `stale`, and the `emit`, `gap` and `stale` of a view between its `live`
+ * on that view and the `paused`, `unsubscribed` or `closed` that follows. "Handed" means given to the WebSocket library for its
+ * socket: what it dropped, `paused` puts in doubt; what a closing socket still held is lost, as may be what was published in the last
+ * turn of the thread's loop before `closed`; what reached the client, `confirmed` proves. A thread that dies loses what it has not
+ * posted: the last 100 ms. In topics whose frames are arrays (analytics), a run `[prev_seq, seq]` is one frame with all messages
+ * behind `prev_seq` up to `seq`.
  */
 import { z } from 'zod';
 import { LISTED_MAX } from '../protocol/record-limits.js';

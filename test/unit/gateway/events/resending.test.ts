@@ -56,7 +56,8 @@ function open() {
   /** What the client missed: so many messages of a MiB each. */
   const replay = ({ subscription }: { subscription: Subscription }, messages: number): SharedReplay => {
     const asked = replays.join(subscription, SINCE);
-    for (let seq = 1; seq <= messages; seq++) replays.append(asked, new Uint8Array(MIB), { seq, prevSeq: seq - 1, eventMicrosOrReason: 0 });
+    for (let seq = 1; seq <= messages; seq++)
+      replays.append(asked, new Uint8Array(MIB), { seq, prevSeq: seq - 1, eventMicrosOrReason: 0 });
     return asked;
   };
   const begin = (who: { subscription: Subscription; recovery: Recovery }, messages: number): boolean => {

@@ -133,6 +133,7 @@ export class AcceptorSession {
       return;
     }
     this.#enter('active');
+    this.#testedMs = this.#sinceMs;
     this.#answerLogon(logon);
     const waiting = this.#beforeAnswer;
     this.#beforeAnswer = [];

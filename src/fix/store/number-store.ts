@@ -115,8 +115,9 @@ export class NumberStore {
   /** Numbers of a session that ended while its entry could not be written, unless another gateway has written it since. */
   #unwritten(key: string, revision: number | undefined, resetMs: number): SessionNumbers | undefined {
     const session = this.#open.get(key);
-    const isCurrent = session?.isClosed === true && session.revision === revision && session.resetMs >= resetMs;
-    return isCurrent ? session.numbers : undefined;
+    if (session?.isClosed !== true || session.resetMs < resetMs) return undefined;
+    const isOurs = !this.#options.entries.areShared || session.revision === revision;
+    return isOurs ? session.numbers : undefined;
   }
 
   /** The numbers of an open session now. Call every second or so, also if they are the same. */

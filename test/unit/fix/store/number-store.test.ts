@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -133,6 +133,18 @@ describe('R73 sequence numbers', () => {
     expect(await store.open(KEY, 'CLIENT')).toMatchObject({ ok: false, code: 'unavailable' });
     entries.write = write;
     expect(await store.open(KEY, 'CLIENT')).toEqual({ ok: true, numbers: { nextIn: 9, nextOut: 3 * AHEAD } });
+  });
+
+  it('R73 of a session whose folder went away are those that it ended with, once there is a folder again', async () => {
+    const folder = newFolder();
+    const { store, faults } = storeOf(await FolderEntries.open(folder));
+    await store.open(KEY, 'CLIENT');
+    rmSync(folder, { recursive: true });
+    await store.release(KEY, { nextIn: 9, nextOut: 100 });
+    expect(await store.open(KEY, 'CLIENT')).toMatchObject({ ok: false, code: 'unavailable' });
+    expect(faults).toHaveLength(2);
+    mkdirSync(folder);
+    expect(await store.open(KEY, 'CLIENT')).toEqual({ ok: true, numbers: { nextIn: 9, nextOut: 100 } });
   });
 
   it('R73 of such a session are not used once another gateway has them', async () => {

@@ -121,10 +121,18 @@ export class Deliveries {
   take({ t, record }: ReadRecord): void {
     const { c, w, k } = record;
     if (c === this.#connection) this.#own(t, record);
+    // A connection ends with its thread, and with its process; one that was killed leaves no record.
+    else if (k === 'started' || k === 'stopped') this.#end();
     else if (c === undefined && this.#isOpen && w === this.#thread) {
-      if (k === 'dropped') this.#dropped += Number(record.records);
+      if (k === 'ended') this.#end();
+      else if (k === 'dropped') this.#dropped += Number(record.records);
       else if (this.#concerns(record)) this.#published(t, record);
     }
+  }
+
+  #end(): void {
+    this.#live.clear();
+    this.#isOpen = false;
   }
 
   #concerns({ topic, symbol }: Members): boolean {
@@ -140,10 +148,8 @@ export class Deliveries {
       this.#thread = record.w;
       this.#isOpen = true;
     } else if (k === 'confirmed') this.#confirm(Number(record.at));
-    else if (k === 'closed') {
-      this.#live.clear();
-      this.#isOpen = false;
-    } else if (k === 'snapshot') this.#snapshot(t, record);
+    else if (k === 'closed') this.#end();
+    else if (k === 'snapshot') this.#snapshot(t, record);
     else if (this.#concerns(record)) this.#ofTopic(t, record);
   }
 

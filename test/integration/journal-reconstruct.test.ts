@@ -27,6 +27,8 @@ const THROTTLED_BYTES_PER_SECOND = 30_000;
 const STAMP = /"ts_sent":\d{16}/g;
 const NO_STAMP = '"ts_sent":1000000000000000';
 const WIDTH_OF_STAMP = 8;
+/** The clocks of both processes, and the time that the end of a connection takes to arrive. */
+const END_MS = 500;
 const folder = new JournalFolder();
 const faultFile = join(folder.base, 'fault');
 let storeDir: string;
@@ -216,6 +218,7 @@ function untimed(value: unknown): object {
 
 /** A line of the command. */
 interface Told {
+  readonly t: number;
   readonly mark: 'sent' | 'confirmed';
   readonly frame: unknown;
   readonly missing?: string;
@@ -339,6 +342,8 @@ it('R70 each client’s messages come from the journal and the stream, byte for 
     for (const topic of spec.topics) {
       const received = client.received.filter(({ value }) => concerns(topic)(value));
       const lines = await told(client.id, topic);
+      // A connection that died with its thread is told nothing that another thread published.
+      expect(lines.every(({ t }) => t / 1000 < client.closedMs + END_MS)).toBe(true);
       confirmed += compare(lines, received, spec.query.includes('timestamps'), `${name} ${client.id} ${topic}`);
       compared += received.length;
     }

@@ -18,6 +18,8 @@ export class RecordedClient {
   /** As in `Millrace-Connection`. */
   readonly id: string;
   isClosed = false;
+  /** When that was, ms since the Unix epoch. */
+  closedMs = Number.POSITIVE_INFINITY;
   readonly #socket: WebSocket;
 
   private constructor(socket: WebSocket, id: string) {
@@ -25,6 +27,7 @@ export class RecordedClient {
     this.id = id;
     socket.on('close', () => {
       this.isClosed = true;
+      this.closedMs = Date.now();
     });
     socket.on('error', () => {
       // Followed by 'close'.

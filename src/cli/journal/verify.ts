@@ -134,7 +134,7 @@ function proofs(verdict: Verdict, hasCheckpoints: boolean): string[] {
   if (checkpoints === 0) {
     lines.push(
       hasCheckpoints ? 'No checkpoint in the file belongs to this chain.' : 'No checkpoints were given.',
-      'Not proved: that nothing is missing at the end, and that nobody with access to the files wrote all of it again.',
+      'Not proved: that nothing is missing at the end, and that no insider wrote all of it again.',
     );
   } else {
     lines.push(

@@ -208,7 +208,7 @@ describe('millrace journal reconstruct (R70)', () => {
       { t: START_MICROS + 2, k: 'emit', w: 0, ...view, epoch: 'e', runs: [[4, 5]] },
       { t: START_MICROS + 9, k: 'emit', w: 0, ...view, epoch: 'e', runs: [[5, 7, 2]] },
       { t: START_MICROS + 10, k: 'confirmed', c: 'c1', at: START_MICROS + 5 },
-      { t: START_MICROS + 11, k: 'unsubscribed', c: 'c1', topic: 'trades:A' },
+      { t: START_MICROS + 11, k: 'ended', w: 0, reason: 'died' },
       { t: START_MICROS + 12, k: 'emit', w: 0, ...view, epoch: 'e', runs: [[7, 8]] },
     ]) {
       writer.write(JSON.stringify(record));
@@ -231,7 +231,7 @@ describe('millrace journal reconstruct (R70)', () => {
   const line = (t: number, mark: string, seq: number) =>
     `{"t":${START_MICROS + t},"mark":"${mark}","frame":${JSON.stringify({ type: 'trade_executed', ...trade(seq), epoch: 'e', prev_seq: seq - 1, seq })}}`;
 
-  it('R70 prints the messages of the thread that served the connection while it was subscribed, each with its mark', async () => {
+  it('R70 prints the messages of the thread that served the connection until that died, each with its mark', async () => {
     const { code, stdout, stderr } = await ask();
     expect(stdout.trimEnd().split('\n')).toEqual([line(2, 'confirmed', 5), line(9, 'sent', 6), line(9, 'sent', 7)]);
     expect(stderr).toBe('3 messages, 0 of them cannot be reconstructed\n');

@@ -1,21 +1,26 @@
 /** The FIX thread's credentials and limits: those of the WebSocket threads, with the same tables in shared memory. */
 import type { Credential } from './auth/credential.js';
 import { livesOf, RevocationList } from './auth/revocations.js';
-import type { FixAccess, FixLog, LoggedConnection } from './fix/access.js';
+import type { FixAccess, FixLog, LoggedConnection, WorkBudget } from './fix/access.js';
+import { FixRecords } from './fix/records.js';
 import { SymbolLookup } from './gateway/commands/symbol-lookup.js';
 import { ConnectionLimits } from './gateway/limits/connection-limits.js';
+import { MessageRate } from './gateway/limits/message-rate.js';
 import { Owners } from './gateway/limits/owner.js';
 import { spreadRetrySeconds } from './gateway/limits/retry-after.js';
 import { sharedNowMs } from './gateway/limits/shared-clock.js';
 import { UseCounts } from './gateway/limits/use-counts.js';
 import { WorkBudgets } from './gateway/limits/work-budgets.js';
+import type { ConnectionIds } from './gateway/model/connection-ids.js';
 import type { Access } from './gateway/sessions/access.js';
 import { Credentials } from './gateway/sessions/credentials.js';
 import type { ClientLog, LoggedClient } from './gateway/supervision/client-log.js';
 import type { WorkerThreadData } from './gateway/thread-life.js';
 import { CloseCode } from './protocol/close-code.js';
+import { CONNECT_UNITS, readUnits } from './protocol/costs.js';
 import { monotonicMicros } from './protocol/wall-clock.js';
 import type { FixEnd } from './threads/fix-stats.js';
+import type { JournalOutlet } from './threads/journal-outlet.js';
 import type { FromWorker, RevocationRecord } from './threads/thread-messages.js';
 
 /** Three parts of base64url, as no API key has them. */
@@ -46,6 +51,7 @@ export class SharedAccess implements FixAccess {
   readonly revocations: RevocationList;
   /** True while the gateway has more to do than it can: only institutional clients may log on. */
   isShedding = false;
+  readonly #messageRate: MessageRate;
   readonly #owners: Owners;
   readonly #post: (message: FromWorker) => void;
   readonly #apiKeys: Access['authentication']['apiKeys'];
@@ -56,6 +62,7 @@ export class SharedAccess implements FixAccess {
     this.limits = new ConnectionLimits(config.limits, data);
     this.uses = new UseCounts(config.products, data, this.limits.refused);
     this.#post = post;
+    this.#messageRate = new MessageRate(config.limits.messagesPerSecondMax);
     this.revocations = new RevocationList({ lives: livesOf(config) });
     for (const revocation of data.revocations) this.revocations.take(revocation);
     this.credentials = new Credentials(access.authentication, this.limits, this.revocations);
@@ -70,7 +77,9 @@ export class SharedAccess implements FixAccess {
   }
 
   attempt(address: string): boolean {
-    return this.limits.attempt(address, sharedNowMs()) === undefined;
+    if (this.limits.attempt(address, sharedNowMs()) !== undefined) return false;
+    this.budgets.chargeAddress(address, CONNECT_UNITS);
+    return true;
   }
 
   async verify(
@@ -116,13 +125,26 @@ export class SharedAccess implements FixAccess {
     return credential.apiKeyId === undefined || this.#apiKeys?.current(credential.apiKeyId) !== undefined;
   }
 
-  budgetOf(address: string, credential: Credential) {
-    const payer = { account: this.budgets.open(address), tier: credential.tier, credential };
+  budgetOf(address: string, credential: Credential): WorkBudget {
+    const { budgets } = this;
+    const payer = { account: budgets.open(address), tier: credential.tier, credential };
+    const bucket = this.#messageRate.fill(performance.now());
     return {
-      charge: (units: number) => {
-        const waitMs = this.budgets.waitMs(payer);
-        if (waitMs === 0) this.budgets.charge(payer, units);
+      charge: units => {
+        const waitMs = budgets.waitMs(payer);
+        if (waitMs === 0) budgets.charge(payer, units);
         return waitMs;
+      },
+      owe: units => budgets.charge(payer, units),
+      read: bytes => {
+        const verdict = this.#messageRate.take(bucket, performance.now());
+        if (budgets.waitMs(payer) === 0) {
+          budgets.charge(payer, readUnits(bytes));
+          return true;
+        }
+        // To the connection alone: its user and address have other connections.
+        budgets.chargeConnection(payer, readUnits(bytes));
+        return (verdict === 'accepted' ? this.#messageRate.refuse(bucket) : verdict) === 'refused';
       },
     };
   }
@@ -142,6 +164,16 @@ export class SharedAccess implements FixAccess {
 
 function laterText(message: string, retryAfterSeconds: number | undefined): string {
   return retryAfterSeconds === undefined ? message : `${message}; log on again in ${Math.ceil(retryAfterSeconds)} s`;
+}
+
+/** @param wallMicros µs since the Unix epoch */
+export function recordsOf(
+  outlet: JournalOutlet,
+  worker: number,
+  ids: ConnectionIds,
+  wallMicros: () => number,
+): FixRecords {
+  return new FixRecords({ outlet, worker, wallMicros, connectionOf: id => ids.text(id), codes: CODES });
 }
 
 export function fixLogOf(log: ClientLog): FixLog {

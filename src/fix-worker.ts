@@ -7,7 +7,7 @@ import { FixViews } from './fix/market/views.js';
 import { NumberRequests } from './fix/number-requests.js';
 import { FixServer, SAVE_MS, TICK_MS } from './fix/server.js';
 import { fixThreadStats } from './fix/stats.js';
-import { fixLogOf, SharedAccess } from './fix-access.js';
+import { fixLogOf, recordsOf, SharedAccess } from './fix-access.js';
 import { FixOperators } from './fix-operators.js';
 import { FixUse } from './fix-use.js';
 import { clientAddressOf } from './gateway/edge/client-address.js';
@@ -69,6 +69,8 @@ export class FixWorker {
     this.#post = post;
     this.#access = access;
     this.#port = data.port;
+    const clock = new WallClock();
+    this.#journal = data.journal && new JournalOutlet(data.journal, data.worker, () => clock.nowMicros());
     this.#shared = new SharedAccess(data, access, post);
     const ids = new ConnectionIds();
     const nowMs = () => performance.now();
@@ -76,14 +78,14 @@ export class FixWorker {
     this.#numbers = new NumberRequests(post);
     this.#rings = data.rings.map(ring => new RingReader(ring, data.worker));
     const tell = interestTeller(changes => post({ type: 'interest', changes }));
-    this.#views = new FixViews({ shards: data.rings.length, tell, nowMs });
-    const clock = new WallClock();
-    this.#journal = data.journal && new JournalOutlet(data.journal, data.worker, () => clock.nowMicros());
+    const records = this.#journal && recordsOf(this.#journal, data.worker, ids, () => clock.nowMicros());
+    this.#views = new FixViews({ shards: data.rings.length, tell, nowMs, journal: records?.views });
     this.#server = new FixServer({
       config: data.config,
       fix: data.config.fix as FixConfig,
       access: this.#shared,
       log: fixLogOf(this.#log),
+      records,
       views: this.#views,
       journal: this.#journal,
       numbers: this.#numbers,

@@ -114,7 +114,9 @@ export class FixSession {
   #message(message: FixMessage): void {
     this.#show(message);
     const { type, seqNum } = message;
-    if (type === MsgType.resendRequest) this.#outgoing.resend(message.integer(Tag.beginSeqNo), this.#outgoing.next - 1);
+    if (type === MsgType.resendRequest) {
+      this.#outgoing.resend(message.integer(Tag.beginSeqNo), this.#outgoing.next - 1, true);
+    }
     if (seqNum > this.#nextIn) {
       note(`GAP: expected #${this.#nextIn}, got #${seqNum}; asking for the rest`);
       this.#outgoing.send(MsgType.resendRequest, [

@@ -2,10 +2,14 @@
 import type { Credential, Entitlements } from '../auth/credential.js';
 import type { FixEnd } from '../threads/fix-stats.js';
 
-/** A client's budget of work. */
-interface WorkBudget {
-  /** Charges units of work (protocol/costs.ts). @returns how long to wait instead, ms; 0: they are charged */
+/** A client's budget of work, in units (protocol/costs.ts). */
+export interface WorkBudget {
+  /** Charges work that may be refused. @returns how long to wait instead, ms; 0: it is charged */
   charge(units: number): number;
+  /** Charges work that is done in any case. */
+  owe(units: number): void;
+  /** Charges reading a message. @returns false if the client keeps sending though its budget is used up */
+  read(bytes: number): boolean;
 }
 
 export interface FixAccess {

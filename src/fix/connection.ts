@@ -2,12 +2,15 @@
 import type { Socket } from 'node:net';
 import type { Credential } from '../auth/credential.js';
 import type { Config, FixConfig } from '../config/environment.js';
+import { RESENT_MESSAGE_UNITS } from '../protocol/costs.js';
 import { defaultClass } from '../protocol/view-options.js';
 import type { FixEnd } from '../threads/fix-stats.js';
-import type { FixAccess, LoggedConnection } from './access.js';
+import type { FixAccess, LoggedConnection, WorkBudget } from './access.js';
 import { Flow } from './flow.js';
+import { HandedOver } from './handed-over.js';
 import { MarketData } from './market/market-data.js';
 import type { FixViews } from './market/views.js';
+import type { FixRecords } from './records.js';
 import { AcceptorSession } from './session/acceptor-session.js';
 import { LOGGED_OUT, type SessionHost, type SessionSettings } from './session/contract.js';
 import type { LogonRequest } from './session/logon.js';
@@ -17,7 +20,9 @@ import type { MessageWriter } from './wire/writer.js';
 
 /** How long a client may take to read what was sent before its connection is cut. */
 const LINGER_MS = 2_000;
+/** Room for what one turn sends; a larger one, made for a burst, goes to the socket instead of being kept. */
 const FIRST_BYTES = 2 * 1024;
+const KEPT_BYTES_MAX = 64 * 1024;
 
 interface ConnectionParts {
   readonly config: Pick<Config, 'limits' | 'circuit'>;
@@ -25,6 +30,8 @@ interface ConnectionParts {
   readonly settings: SessionSettings;
   readonly access: FixAccess;
   readonly views: FixViews;
+  /** Undefined: nothing is recorded. */
+  readonly records: FixRecords | undefined;
   /** Shared by all sessions. */
   readonly writer: MessageWriter;
   readonly nowMs: () => number;
@@ -58,6 +65,10 @@ export class FixConnection implements LoggedConnection {
   readonly #parts: ConnectionParts;
   readonly #socket: Socket;
   readonly #flow: Flow;
+  /** Undefined: nothing is recorded. */
+  readonly #handedOver: HandedOver | undefined;
+  /** Undefined until it is admitted. */
+  #budget: WorkBudget | undefined;
   #pending = Buffer.allocUnsafe(FIRST_BYTES);
   #pendingBytes = 0;
   /** Of these bytes. */
@@ -77,15 +88,20 @@ export class FixConnection implements LoggedConnection {
     this.address = address;
     this.#socket = socket;
     this.#parts = parts;
+    this.#handedOver = parts.records && new HandedOver();
     this.openedMs = parts.nowMs();
     this.lastReceivedMs = this.openedMs;
     const host: SessionHost = {
       nowMs: parts.nowMs,
       wallMicros: parts.wallMicros,
       send: bytes => this.#send(bytes),
+      received: bytes => this.#countMessage(bytes),
+      taken: message => parts.records?.received(id, message),
+      confirmed: micros => parts.records?.confirmed(id, micros),
       logon: request => parts.onLogon(this, request),
       application: message => this.#application(message),
-      filled: () => this.market?.filled(),
+      mayResend: messages => this.#budget?.charge(messages * RESENT_MESSAGE_UNITS) === 0,
+      filled: begin => this.#filled(begin),
       disconnect: reason => this.#disconnected(reason),
     };
     this.session = new AcceptorSession(parts.settings, host, parts.writer);
@@ -101,7 +117,10 @@ export class FixConnection implements LoggedConnection {
     socket.on('data', bytes => this.#received(bytes));
     socket.on('error', () => this.#broken('connection error'));
     socket.on('close', () => this.#broken('connection closed by the client'));
-    socket.on('drain', () => this.#flow.check(socket.writableLength, parts.nowMs()));
+    socket.on('drain', () => {
+      this.#flow.check(socket.writableLength, parts.nowMs());
+      this.market?.pump();
+    });
   }
 
   get stalls(): number {
@@ -125,6 +144,7 @@ export class FixConnection implements LoggedConnection {
   admit(key: string, credential: Credential, numbers: SessionNumbers): void {
     const { access, views, fix, config } = this.#parts;
     const budget = access.budgetOf(this.address, credential);
+    this.#budget = budget;
     this.key = key;
     this.credential = credential;
     this.market = new MarketData({
@@ -136,7 +156,9 @@ export class FixConnection implements LoggedConnection {
       topicsMax: config.limits.subscriptionsMax,
       entitlements: () => access.entitlementsOf(credential),
       unknown: symbols => access.unknown(symbols),
-      charge: units => budget.charge(units),
+      budget,
+      room: () => this.#flow.room(this.buffered),
+      journal: this.#parts.records?.client(this.id),
       begin: type => this.session.begin(type),
       end: isKept => this.session.end(isKept),
       isActive: () => this.session.isActive,
@@ -161,11 +183,15 @@ export class FixConnection implements LoggedConnection {
     this.#endKind = kind;
     if (kind === 'slow') this.market?.overrun();
     this.session.leave(text, isAtOnce);
+    // Market data ends with the Logout, also if the client has to answer it.
+    if (!this.session.isClosed) this.market?.close(true);
   }
 
   /** Call every 100 ms. */
   tick(): void {
     this.session.tick();
+    this.market?.tick();
+    this.#noteHandedOver();
     if (this.session.isActive) this.#flow.check(this.buffered, this.#parts.nowMs());
     this.#checkQueue();
   }
@@ -178,10 +204,16 @@ export class FixConnection implements LoggedConnection {
     this.#writes.push(this.#messagesPending);
     this.#messagesWaiting += this.#messagesPending;
     // The socket keeps the bytes until the kernel has them.
-    this.#socket.write(Buffer.from(this.#pending.subarray(0, this.#pendingBytes)), this.#written);
+    const sent = this.#pending.subarray(0, this.#pendingBytes);
+    if (this.#pending.length > KEPT_BYTES_MAX) {
+      this.#pending = Buffer.allocUnsafe(FIRST_BYTES);
+      this.#socket.write(sent, this.#written);
+    } else this.#socket.write(Buffer.from(sent), this.#written);
     this.#pendingBytes = 0;
     this.#messagesPending = 0;
+    this.#noteHandedOver();
     this.#flow.check(this.#socket.writableLength, this.#parts.nowMs());
+    this.market?.pump();
   }
 
   /** Cuts the connection. */
@@ -225,28 +257,39 @@ export class FixConnection implements LoggedConnection {
     this.receivedBytes += bytes.length;
     this.lastReceivedMs = this.#parts.nowMs();
     if (this.session.isClosed) return;
-    const { counters } = this.session;
-    const before = counters.messagesIn + counters.garbled;
     this.session.receive(bytes);
-    this.#countMessages(counters.messagesIn + counters.garbled - before);
     this.flush();
   }
 
-  #countMessages(messages: number): void {
+  #countMessage(bytes: number): void {
     const { messagesPerSecondMax } = this.#parts.config.limits;
     const nowMs = this.#parts.nowMs();
     if (nowMs - this.#secondMs >= 1000) {
       this.#secondMs = nowMs;
       this.#messagesThisSecond = 0;
     }
-    this.#messagesThisSecond += messages;
-    if (this.#messagesThisSecond <= messagesPerSecondMax || this.session.isClosed) return;
-    this.end('limited', `more than ${messagesPerSecondMax} messages in a second`, true);
+    this.#messagesThisSecond++;
+    if (this.#messagesThisSecond > messagesPerSecondMax) {
+      this.end('limited', `more than ${messagesPerSecondMax} messages in a second`, true);
+    } else if (this.#budget?.read(bytes) === false) {
+      this.end('limited', 'too many messages while the work budget is used up', true);
+    }
   }
 
   #application(message: FixMessage): undefined {
     this.market?.message(message);
     return undefined;
+  }
+
+  #noteHandedOver(): void {
+    if (this.#pendingBytes === 0) this.#handedOver?.note(this.session.numbers.nextOut, this.#parts.wallMicros());
+  }
+
+  /** The client asks for messages again, from this number on. */
+  #filled(begin: number): void {
+    const micros = this.#handedOver?.before(begin);
+    if (micros !== undefined) this.#parts.records?.confirmed(this.id, micros);
+    this.market?.filled();
   }
 
   #paused(): void {
@@ -265,13 +308,14 @@ export class FixConnection implements LoggedConnection {
 
   #broken(reason: string): void {
     if (this.#isOver) return;
-    this.#endKind = 'broken';
+    // A client that closes the connection once it has read its Logout was logged out.
+    this.#endKind ??= 'broken';
     this.session.drop(reason);
   }
 
   #over(reason: string): void {
     this.#isOver = true;
-    this.market?.close();
+    this.market?.close(false);
     const kind =
       this.#endKind ?? (reason === LOGGED_OUT ? 'left' : this.credential === undefined ? 'refused' : 'protocol');
     this.#parts.onEnded(this, kind, reason);

@@ -28,6 +28,8 @@ export class Flow {
   stalls = 0;
   readonly #options: FlowOptions;
   #pausedMs: number | undefined;
+  /** Bytes that waited then. */
+  #pausedBytes = 0;
   #stalledMs = 0;
   /** Pauses since it last kept up at its best class. */
   #opens = 0;
@@ -40,11 +42,16 @@ export class Flow {
     return this.#pausedMs !== undefined;
   }
 
+  /** Bytes that a client may be sent now, so that it is not paused for them. @param buffered that wait for the socket */
+  room(buffered: number): number {
+    return (this.#options.backpressureBytesMax * HIGH_WATER_SHARE) / 2 - buffered;
+  }
+
   /** Call after each write, and every 100 ms. @param buffered bytes that wait for the socket */
   check(buffered: number, nowMs: number): void {
     const { backpressureBytesMax, circuit } = this.#options;
     if (this.#pausedMs === undefined) {
-      if (buffered > backpressureBytesMax * HIGH_WATER_SHARE) this.#pause(nowMs);
+      if (buffered > backpressureBytesMax * HIGH_WATER_SHARE) this.#pause(buffered, nowMs);
       else this.#restore(nowMs);
       return;
     }
@@ -52,15 +59,19 @@ export class Flow {
       this.#pausedMs = undefined;
       this.level = Math.min(LEVEL_MAX, this.level + 1);
       this.#options.resume(this.level);
+    } else if (buffered > this.#pausedBytes + backpressureBytesMax) {
+      // It gets no market data: these are answers to its own messages.
+      this.#options.tooSlow('slow consumer: does not read the answers to its messages');
     } else if (nowMs - this.#pausedMs > circuit.recoveryMs) {
       this.#options.tooSlow(`slow consumer: nothing was read for ${circuit.recoveryMs / 1000} s`);
     }
   }
 
-  #pause(nowMs: number): void {
+  #pause(buffered: number, nowMs: number): void {
     this.stalls++;
     this.#opens++;
     this.#pausedMs = nowMs;
+    this.#pausedBytes = buffered;
     this.#stalledMs = nowMs;
     this.#options.pause();
     const { opensMax } = this.#options.circuit;

@@ -1,17 +1,15 @@
 /** Listens for FIX clients, and keeps their connections: who may log on, once per identity, and until when. */
-
-import { readFileSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import type { Socket } from 'node:net';
 import type { Credential } from '../auth/credential.js';
 import type { Config, FixConfig } from '../config/environment.js';
-import { WatchedFiles } from '../config/watched-files.js';
 import type { FixEnd } from '../threads/fix-stats.js';
 import type { JournalOutlet } from '../threads/journal-outlet.js';
 import type { FixAccess, FixLog } from './access.js';
 import { FixConnection } from './connection.js';
+import { FixListener } from './listener.js';
 import type { FixViews } from './market/views.js';
 import type { NumberRequests } from './number-requests.js';
+import type { FixRecords } from './records.js';
 import type { LogonRequest } from './session/logon.js';
 import { nextReset } from './store/daily-reset.js';
 import { MessageWriter } from './wire/writer.js';
@@ -21,7 +19,6 @@ export const TICK_MS = 100;
 export const SAVE_MS = 1_000;
 /** As long as a Logon may take. */
 const HANDSHAKE_MS_MAX = 10_000;
-const TLS_MIN_VERSION = 'TLSv1.2';
 const UNRECORDED = 'the journal cannot be written; log on later, or at another gateway';
 
 interface ServerParts {
@@ -29,6 +26,8 @@ interface ServerParts {
   readonly fix: FixConfig;
   readonly access: FixAccess;
   readonly log: FixLog;
+  /** Undefined: nothing is recorded. */
+  readonly records: FixRecords | undefined;
   readonly views: FixViews;
   /** Undefined: there is no journal. */
   readonly journal: Pick<JournalOutlet, 'isRefusing'> | undefined;
@@ -85,42 +84,36 @@ export class FixServer {
   #unflushed = new Set<FixConnection>();
   #flushed = new Set<FixConnection>();
   readonly #writer = new MessageWriter();
-  #server: Server | TlsServer | undefined;
-  #stopWatching = () => {};
+  readonly #listener: FixListener;
   #resetAtMs: number;
   /** Why no client may log on; undefined: clients may. */
   #closedFor: string | undefined;
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
+    this.#listener = new FixListener({
+      host: parts.config.host,
+      tls: parts.fix.tls,
+      handshakeMsMax: HANDSHAKE_MS_MAX,
+      mayConnect: (socket, handshakes) => this.#mayConnect(socket, handshakes),
+      onConnected: socket => this.#connected(socket),
+      onFault: parts.onFault,
+    });
     this.#resetAtMs = nextReset(parts.wallMicros() / 1000, parts.fix.resetTimeMs);
   }
 
   get isListening(): boolean {
-    return this.#server?.listening === true;
+    return this.#listener.isListening;
   }
 
   /** @returns the port; undefined when it is unavailable */
-  async listen(port: number): Promise<number | undefined> {
-    const { config, fix } = this.#parts;
-    const server = this.#newServer();
-    const listening = await new Promise<boolean>(resolve => {
-      server.once('error', () => resolve(false));
-      server.listen({ host: config.host, port }, () => resolve(true));
-    });
-    if (!listening) return undefined;
-    server.on('error', cause => this.#parts.onFault('FIX listener', cause));
-    this.#server = server;
-    if (fix.tls !== undefined) this.#watchCertificate(server as TlsServer, fix.tls);
-    const address = server.address();
-    return typeof address === 'object' ? address?.port : undefined;
+  listen(port: number): Promise<number | undefined> {
+    return this.#listener.listen(port);
   }
 
   /** Frees the port; connections stay. */
   stopListening(): void {
-    this.#stopWatching();
-    this.#server?.close();
-    this.#server = undefined;
+    this.#listener.stop();
   }
 
   /** Refuses new logons from now on. */
@@ -189,47 +182,20 @@ export class FixServer {
     this.flush();
   }
 
-  #newServer(): Server | TlsServer {
-    const { tls } = this.#parts.fix;
-    const onSocket = (socket: Socket) => this.#connected(socket);
-    // A client may close its side and still read its Logout.
-    const options = { allowHalfOpen: false, pauseOnConnect: false };
-    if (tls === undefined) return createServer(options, onSocket);
-    const server = createTlsServer(
-      { ...options, ...contextOf(tls), minVersion: TLS_MIN_VERSION, handshakeTimeout: HANDSHAKE_MS_MAX },
-      onSocket,
-    );
-    // A failed handshake ends that connection alone.
-    server.on('tlsClientError', () => {});
-    return server;
-  }
-
-  #watchCertificate(server: TlsServer, files: NonNullable<FixConfig['tls']>): void {
-    const watched = new WatchedFiles([files.certFile, files.keyFile]);
-    void watched.read(async () => undefined);
-    this.#stopWatching = watched.watch(() =>
-      watched.read(async () => {
-        try {
-          server.setSecureContext({ ...contextOf(files), minVersion: TLS_MIN_VERSION });
-        } catch (cause) {
-          this.#parts.onFault('new FIX certificate unusable; keeping the current one', cause);
-        }
-      }),
-    );
+  /** Clients that are not logged on are limited, all of them and by address. */
+  #mayConnect({ remoteAddress = '' }: Socket, handshakes: number): boolean {
+    const { access, addressOf, config } = this.#parts;
+    const pending = this.connections.size - this.#identities.size + handshakes;
+    return access.attempt(addressOf(remoteAddress)) && pending < config.limits.pendingMax;
   }
 
   #connected(socket: Socket): void {
-    const { access, addressOf, nextId, config, fix } = this.#parts;
+    const { addressOf, nextId, fix, records } = this.#parts;
     const address = addressOf(socket.remoteAddress ?? '');
-    const pending = this.connections.size - this.#identities.size;
-    if (!access.attempt(address) || pending >= config.limits.pendingMax) {
-      socket.destroy();
-      return;
-    }
     this.ended.opened++;
     const connection = new FixConnection(nextId(), address, socket, {
       ...this.#parts,
-      settings: fix,
+      settings: { ...fix, asksForProof: records !== undefined },
       writer: this.#writer,
       onLogon: (from, request) => void this.#logon(from, request),
       onUnflushed: from => this.#unflushed.add(from),
@@ -259,7 +225,7 @@ export class FixServer {
   }
 
   async #admit(connection: FixConnection, { senderCompId }: LogonRequest, credential: Credential): Promise<void> {
-    const { access, numbers, log } = this.#parts;
+    const { access, numbers, log, records } = this.#parts;
     const identity = `${senderCompId}\n${credential.sub}`;
     if (this.#identities.has(identity)) {
       connection.drop('another session has this identity');
@@ -288,6 +254,7 @@ export class FixServer {
       connection.refuse('credential revoked');
       return;
     }
+    records?.connected(connection, credential);
     connection.admit(opened.key, credential, opened.numbers);
     if (!connection.session.isActive) return;
     this.ended.logons++;
@@ -295,7 +262,7 @@ export class FixServer {
   }
 
   #ended(connection: FixConnection, kind: FixEnd, reason: string): void {
-    const { access, numbers, log } = this.#parts;
+    const { access, numbers, log, records } = this.#parts;
     const { credential, key, session, address, identity } = connection;
     this.connections.delete(connection);
     this.#unflushed.delete(connection);
@@ -317,6 +284,8 @@ export class FixServer {
     ended.receivedBytes += connection.receivedBytes;
     ended.sentBytes += connection.sentBytes;
     ended.stalls += connection.stalls;
+    if (key !== undefined) records?.ended(connection, kind, reason);
+    else if (kind === 'refused') records?.refused(connection);
     if (kind === 'refused') log.refused(connection, reason);
     else if (credential !== undefined) log.ended(connection, kind, reason);
   }
@@ -336,9 +305,4 @@ export class FixServer {
     }
     most?.end('slow', 'slow consumer: too many bytes wait for all clients', true);
   }
-}
-
-/** @throws {Error} if the files cannot be read */
-function contextOf({ certFile, keyFile }: NonNullable<FixConfig['tls']>): { cert: Buffer; key: Buffer } {
-  return { cert: readFileSync(certFile), key: readFileSync(keyFile) };
 }

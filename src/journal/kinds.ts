@@ -42,6 +42,10 @@ const view = {
   delay: z.string().optional(),
   /** On a topic of all symbols: the symbol whose sequences these are. */
   symbol: z.string().optional(),
+  /** FIX: what a client wants of a book: best levels per side, `b` bids, `o` offers, `w` the whole of it at each change. */
+  part: z.string().optional(),
+  /** FIX: the MDReqID of a record about one connection, which may follow a topic more than once. */
+  id: text.optional(),
 };
 
 /** Members that name a view. */
@@ -111,7 +115,11 @@ export const KINDS = {
     epoch,
     seq: seq.nullable(),
   }),
-  unsubscribed: kind('A subscription ends while the connection stays.', { c: connection, topic: z.string() }),
+  unsubscribed: kind('A subscription ends while the connection stays.', {
+    c: connection,
+    topic: z.string(),
+    id: view.id,
+  }),
   snapshot: kind('A whole document is sent to this connection alone.', { c: connection, ...view, epoch, seq }),
   live: kind(
     'From the first `emit` of this view by the same thread behind this position, each one reaches this connection.',
@@ -126,6 +134,7 @@ export const KINDS = {
   paused: kind('The topic is no longer sent to this connection; `seq` is the last position handed to its socket.', {
     c: connection,
     topic: z.string(),
+    id: view.id,
     epoch,
     seq,
     reason: text,
@@ -169,10 +178,13 @@ export const KINDS = {
     topics: count,
   }),
   fresh: kind('The client has caught up.', { c: connection }),
-  confirmed: kind('The client answered a ping: it has received everything handed to its socket before `at`.', {
-    c: connection,
-    at: micros,
-  }),
+  confirmed: kind(
+    'The client answered, or named a sequence number of FIX: it has received what was handed to its socket before `at`.',
+    {
+      c: connection,
+      at: micros,
+    },
+  ),
   closed: kind(
     'The connection ends; `buffered` bytes had not left the process. The last `emit` before it is the end of each live topic.',
     {

@@ -54,6 +54,8 @@ export const REPLAY_MESSAGE_UNITS = 20;
  * if the number is not known.
  */
 const REPLAY_MESSAGES = { max: 1_000, unknown: 100 } as const;
+/** A message that a FIX client is sent again. */
+export const RESENT_MESSAGE_UNITS = 5;
 /** Bytes of snapshots per unit. */
 export const SNAPSHOT_BYTES_PER_UNIT = 100;
 /** A message to a room, including its way over the feed. */
@@ -104,6 +106,11 @@ export function topicUnits(stream: Stream, topics: number): number {
   return topics * (NAME_UNITS + TOPIC_UNITS[stream]);
 }
 
+/** Leaving this many topics. */
+export function leavingUnits(topics: number): number {
+  return topics * (NAME_UNITS + UNSUBSCRIBE_UNITS);
+}
+
 /** Executing a command that has been read. @param bytes of its message */
 export function commandUnits(command: Command, bytes: number): number {
   switch (command.action) {
@@ -112,7 +119,7 @@ export function commandUnits(command: Command, bytes: number): number {
     case 'resync':
       return topicsUnits(command);
     case 'unsubscribe':
-      return namesIn(command) * (NAME_UNITS + UNSUBSCRIBE_UNITS);
+      return leavingUnits(namesIn(command));
     case 'publish':
       return PUBLISH_UNITS + bytes / PUBLISH_BYTES_PER_UNIT;
     case 'auth':

@@ -29,6 +29,7 @@ import {
   REPLAY_BYTES_PER_UNIT,
   REPLAY_MESSAGE_UNITS,
   REPLAY_UNITS,
+  RESENT_MESSAGE_UNITS,
   ROOM_OPENED_UNITS,
   SNAPSHOT_BYTES_PER_UNIT,
   TOPIC_UNITS,
@@ -104,6 +105,11 @@ const COSTS: readonly (readonly [what: string, units: string])[] = [
     `${PUBLISH_UNITS}, and 1 for every ${PUBLISH_BYTES_PER_UNIT} bytes; ${ROOM_OPENED_UNITS} more if the room has no followers`,
   ],
   ['`auth`', String(AUTH_UNITS)],
+  ['FIX: a MarketDataRequest', 'like `subscribe`; one that ends a subscription like leaving its topics'],
+  [
+    'FIX: a ResendRequest',
+    `${RESENT_MESSAGE_UNITS} for each message sent again, and the new W of each topic like \`resync\``,
+  ],
 ];
 
 /** The list as a document: ops/limits.md. */
@@ -132,7 +138,8 @@ ${INSTITUTIONAL_FACTOR} times as much of each, and their addresses are not charg
 
 While a connection or its user owes more than ${INDEBTED_SECONDS} second of its budget, other clients come first: each of its commands, and every
 few topics of a long one, wait some milliseconds. A client that has used up ${BURST_SECONDS} seconds of its budget gets \`rate_limited\` with
-\`retry_after_ms\`, and nothing is done; a client that keeps sending is closed with 4029.
+\`retry_after_ms\`, and nothing is done; a client that keeps sending is closed with 4029. A FIX client gets a Y with 281=2 instead; what
+it asks for again is filled, and the new W wait; one that keeps sending is logged out.
 
 | what | units |
 |---|---|

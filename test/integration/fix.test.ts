@@ -123,6 +123,22 @@ describe('R73 market data', () => {
     await until(() => client.messages.filter(message => message.includes('|35=W|')).length === 4, PATIENCE_MS, 'new W');
   });
 
+  it('R73 that a client asks for again and again costs it its budget, and comes when that allows', async () => {
+    const client = await loggedOn('STORM', await testToken({ sub: 'storm', tier: 'retail' }));
+    client.subscribe('a', [SYMBOL, 'MSFT']);
+    await client.message(/\|35=W\|/);
+    const units = await gateway.metric('millrace_work_units_total');
+    for (let i = 0; i < 20; i++) {
+      client.send('2', [
+        [7, 1],
+        [16, 0],
+      ]);
+    }
+    const fills = () => client.messages.filter(message => message.includes('|35=4|')).length;
+    await until(() => fills() === 20, PATIENCE_MS, 'each ResendRequest is answered');
+    expect((await gateway.metric('millrace_work_units_total')) - units).toBeGreaterThan(20 * 40);
+  });
+
   it('R73 a loss of trades is announced with its range', async () => {
     const client = await loggedOn('TRADES');
     client.subscribe('t', [SYMBOL], 0, [2]);
@@ -148,12 +164,41 @@ describe('R73 market data', () => {
     expect(whole).toContain('|268=3|');
     publisher.put('md.quotes.OHLC', { ...quote, close: '10.0', high: '12' });
     const close = await client.message(/\|35=X\|.*\|269=5\|/);
-    expect(close).toMatch(/\|279=[01]\|269=5\|55=OHLC\|270=10\.0\|/);
+    expect(close).toMatch(/\|279=0\|269=5\|55=OHLC\|270=10\.0\|/);
     expect(close).toMatch(/\|279=1\|269=7\|55=OHLC\|270=12\|/);
     expect(close).not.toContain('|269=4|');
     const { low: _, ...withoutLow } = quote;
     publisher.put('md.quotes.OHLC', withoutLow);
     await client.message(/\|35=X\|.*\|279=2\|269=8\|55=OHLC\|(?!270)/);
+  });
+
+  it('R73 has no statistics of a symbol without quotes, until there are some', async () => {
+    const client = await loggedOn('SILENT');
+    client.subscribe('s', ['MSFT'], 1, [4, 7]);
+    expect(await client.message(/\|35=W\|/)).toMatch(/\|262=s\|55=MSFT\|268=0\|10=/);
+    // The book of the symbol has nothing to do with them.
+    publisher.put('md.books.MSFT', { symbol: 'MSFT', bids: [['1', '8']], asks: [] });
+    client.send('1', [[112, 'ping']]);
+    await client.message(/\|112=ping\|/);
+    expect(client.messages.filter(message => /\|35=[WXBYj]\|/.test(message))).toHaveLength(1);
+    publisher.put('md.quotes.MSFT', { symbol: 'MSFT', bid: '1', ask: '2', open: '1.50' });
+    await client.message(/\|35=W\|.*\|268=1\|269=4\|270=1\.50\|/);
+    client.send('V', [
+      [262, 's'],
+      [263, 2],
+      [264, 1],
+      [267, 1],
+      [269, 4],
+      [146, 1],
+      [55, 'MSFT'],
+    ]);
+    client.send('1', [[112, 'left']]);
+    await client.message(/\|112=left\|/);
+    publisher.put('md.quotes.MSFT', { symbol: 'MSFT', bid: '1', ask: '2', open: '1.60' });
+    await publisher.settled(gateway);
+    client.send('1', [[112, 'end']]);
+    await client.message(/\|112=end\|/);
+    expect(client.messages.some(message => message.includes('|270=1.60|'))).toBe(false);
   });
 
   it('R73 an unsupported message type gets a BusinessMessageReject', async () => {

@@ -13,6 +13,7 @@ export const SETTINGS: SessionSettings = {
   heartbeatMaxSeconds: 60,
   messageBytesMax: 64 * 1024,
   sendingTimeMaxMs: 120_000,
+  asksForProof: false,
 };
 const START_MS = Date.UTC(2026, 0, 15, 12);
 
@@ -30,6 +31,9 @@ export class TestAcceptor {
   readonly applications: string[] = [];
   readonly filled: (readonly [number, number])[] = [];
   readonly logons: LogonRequest[] = [];
+  /** Times, µs. */
+  readonly confirmed: number[] = [];
+  mayResend = true;
   /** How a logon is answered; undefined: not yet. */
   verdict: 'accept' | { readonly refuse: string } | { readonly drop: string } | undefined = 'accept';
 
@@ -42,6 +46,10 @@ export class TestAcceptor {
         send: bytes => {
           this.sent += readable(bytes);
         },
+        received: () => {},
+        taken: () => {},
+        confirmed: micros => this.confirmed.push(micros),
+        mayResend: () => this.mayResend,
         logon: request => {
           this.logons.push(request);
           if (this.verdict === 'accept') this.session.accept(this.numbers);

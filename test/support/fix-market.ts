@@ -15,18 +15,17 @@ const SYMBOL = 'A';
 const SOURCE = 1;
 const TOPICS_MAX = 3;
 const RING_BYTES = 256 * 1024;
-const EVERYTHING = {
-  hasFullTrades: false,
-  maySubscribe: () => true,
-  lacksRoles: () => [],
-  delayMsOf: () => 0,
-  lacksProduct: () => undefined,
-};
 
 export class TestMarket {
   readonly data: MarketData;
   /** Messages that wait for the client's socket. */
   depth = 0;
+  /** Units of work that the client was charged, and how long it must wait for more. */
+  charged = 0;
+  waitMs = 0;
+  isEntitled = true;
+  /** Bytes that the client's line takes now. */
+  room = 2 ** 20;
   /** How unknown symbols are looked up. */
   unknown: () => readonly string[] | Promise<readonly string[]> = () => [];
   readonly #ring = createRing(RING_BYTES);
@@ -41,18 +40,33 @@ export class TestMarket {
   #sent: string[] = [];
   #seq = 0;
 
-  constructor(tier: Tier) {
+  constructor(tier: Tier, hasSeqTags = false) {
     this.#source.beginEpoch('e1');
     this.data = new MarketData({
       views: this.#views,
       tier,
       owner: 0,
       rateClass: tier === 'institutional' ? 0 : 2,
-      hasSeqTags: false,
+      hasSeqTags,
       topicsMax: TOPICS_MAX,
-      entitlements: () => EVERYTHING,
+      entitlements: () => ({
+        hasFullTrades: false,
+        maySubscribe: () => this.isEntitled,
+        lacksRoles: () => [],
+        delayMsOf: () => 0,
+        lacksProduct: () => undefined,
+      }),
       unknown: () => this.unknown(),
-      charge: () => 0,
+      budget: {
+        charge: units => {
+          if (this.waitMs === 0) this.charged += units;
+          return this.waitMs;
+        },
+        owe: units => {
+          this.charged += units;
+        },
+        read: () => true,
+      },
       begin: type => {
         this.#writer.begin();
         this.#writer.field(35, type);
@@ -61,6 +75,8 @@ export class TestMarket {
       end: () => this.#sent.push(readable(this.#writer.end())),
       isActive: () => true,
       depth: () => this.depth,
+      journal: undefined,
+      room: () => this.room,
     });
   }
 
@@ -98,6 +114,18 @@ export class TestMarket {
     this.#due.clear();
     this.#ringWriter.commit();
     while (this.#reader.read() === 'frames') while (this.#reader.next()) this.#views.frame(this.#reader, 0);
+  }
+
+  /** The encoder cannot go on from what it has, until a whole book comes. */
+  holdBack(): void {
+    this.#source.holdBack({ reason: 'publisher_gap', sinceMicros: 0 }, false);
+  }
+
+  /** The encoder writes what is due, and the thread misses it. */
+  overrun(): void {
+    this.#ringWriter.commit();
+    while (this.#reader.read() === 'frames') while (this.#reader.next());
+    this.#views.repair(0);
   }
 
   queued(): string | undefined {

@@ -13,6 +13,11 @@ export interface ChainPlace {
   readonly checksum: number | undefined;
 }
 
+/** A part of the book has no checksum of its own. */
+export function partOf(place: ChainPlace): ChainPlace {
+  return place.checksum === undefined ? place : { ...place, checksum: undefined };
+}
+
 /** Fields that sessions copy, and how many entries they are. The fields of a frame are valid while it is handled. */
 export class Entries implements SharedFields {
   bytes: Uint8Array = new Uint8Array(0);

@@ -1,46 +1,40 @@
 /** The market data of one session: its requests, its subscriptions, and the messages that they become. */
 import type { Entitlements } from '../../auth/credential.js';
-import { topicUnits } from '../../protocol/costs.js';
+import { leavingUnits, topicUnits } from '../../protocol/costs.js';
 import type { Tier } from '../../protocol/view-options.js';
+import type { WorkBudget } from '../access.js';
 import type { FixMessage } from '../wire/message.js';
-import { MsgType, Tag } from '../wire/tags.js';
-import type { MessageWriter } from '../wire/writer.js';
+import { MsgType } from '../wire/tags.js';
+import type { ClientJournal } from './client-journal.js';
 import type { ChainPlace, Entries } from './entries.js';
+import type { MarketClient, Resolution } from './market-client.js';
+import { MarketMessages, type MessagesOptions } from './market-messages.js';
 import { whichProduct } from './not-entitled.js';
 import { QueuePolicies } from './queue-policies.js';
-import { type MarketRequest, MdReject, readRequest } from './request.js';
-import { type MarketClient, type Resolution, Subscription, streamsOf } from './subscription.js';
+import { type MarketRequest, MdReject, readRequest, streamsOf } from './request.js';
+import { Subscription } from './subscription.js';
 import type { FixViews } from './views.js';
+import { Wholes } from './wholes.js';
 
 /** BusinessRejectReason (380). */
 const UNKNOWN_ID = 1;
 const UNSUPPORTED_TYPE = 3;
 const MISSING_FIELD = 5;
-/** User tags, with FIX_SEQ_TAGS. */
-const EPOCH = 20_001;
-const PREV_SEQ = 20_002;
-const SEQ = 20_003;
-const CHECKSUM = 20_004;
 const NAMED_MAX = 20;
 
-interface MarketDataOptions {
+interface MarketDataOptions extends MessagesOptions {
   readonly views: FixViews;
   readonly tier: Tier;
   readonly owner: number;
   readonly rateClass: number;
-  readonly hasSeqTags: boolean;
   /** Topics per session. */
   readonly topicsMax: number;
   readonly entitlements: () => Entitlements;
   /** The symbols of these that do not exist. */
   readonly unknown: (symbols: readonly string[]) => readonly string[] | Promise<readonly string[]>;
-  /** Charges work. @returns how long to wait first, ms; 0: it is charged */
-  readonly charge: (units: number) => number;
-  readonly begin: (type: string) => MessageWriter;
-  readonly end: (isKept: boolean) => void;
-  readonly isActive: () => boolean;
-  /** Messages that wait for the socket. */
-  readonly depth: () => number;
+  readonly budget: WorkBudget;
+  /** Bytes that the client may be sent now. */
+  readonly room: () => number;
 }
 
 export class MarketData implements MarketClient {
@@ -49,7 +43,11 @@ export class MarketData implements MarketClient {
   isPaused = false;
   /** Numbers were filled while it was paused: what trades they were is not announced yet. */
   #wasFilled = false;
+  /** Numbers were filled, and the W after them wait until the budget allows. */
+  #isUnpaid = false;
+  readonly #wholes = new Wholes<Subscription>();
   readonly #options: MarketDataOptions;
+  readonly #messages: MarketMessages;
   /** By MDReqID. */
   readonly #requests = new Map<string, Set<Subscription>>();
   readonly #queues = new QueuePolicies();
@@ -57,6 +55,7 @@ export class MarketData implements MarketClient {
 
   constructor(options: MarketDataOptions) {
     this.#options = options;
+    this.#messages = new MarketMessages(options);
   }
 
   get tier(): Tier {
@@ -69,6 +68,10 @@ export class MarketData implements MarketClient {
 
   get rateClass(): number {
     return this.#options.rateClass;
+  }
+
+  get journal(): ClientJournal | undefined {
+    return this.#options.journal;
   }
 
   get topics(): number {
@@ -84,15 +87,15 @@ export class MarketData implements MarketClient {
   message(message: FixMessage): void {
     if (message.type === MsgType.businessReject) return;
     if (message.type !== MsgType.marketDataRequest) {
-      this.#businessReject(message, UNSUPPORTED_TYPE, `MsgType ${message.type} is not supported`, undefined);
+      this.#messages.businessReject(message, UNSUPPORTED_TYPE, `MsgType ${message.type} is not supported`, undefined);
       return;
     }
     const read = readRequest(message);
-    if (read.is === 'refused') this.reject(read.id, read.reason, read.text);
-    else if (read.is === 'incomplete') this.#businessReject(message, MISSING_FIELD, read.text, read.id);
+    if (read.is === 'refused') this.#messages.reject(read.id, read.reason, read.text);
+    else if (read.is === 'incomplete') this.#messages.businessReject(message, MISSING_FIELD, read.text, read.id);
     else if (read.is === 'request') this.#request(read.request);
     else if (!this.#unsubscribe(read.id)) {
-      this.#businessReject(message, UNKNOWN_ID, 'no subscription has this MDReqID', read.id);
+      this.#messages.businessReject(message, UNKNOWN_ID, 'no subscription has this MDReqID', read.id);
     }
   }
 
@@ -100,8 +103,31 @@ export class MarketData implements MarketClient {
   filled(): void {
     this.#wasFilled = this.isPaused;
     if (this.isPaused) return;
-    for (const subscription of this.subscriptions()) subscription.refresh();
+    this.#isUnpaid = true;
+    for (const subscription of this.subscriptions()) subscription.await();
+    this.tick();
     this.#announceFilledTrades();
+  }
+
+  /** Call every 100 ms: what a client asked for again comes once its budget allows. */
+  tick(): void {
+    this.journal?.flush();
+    this.pump();
+    if (!this.#isUnpaid || this.isPaused) return;
+    const due = [...this.subscriptions()].filter(({ isUnanswered }) => isUnanswered);
+    if (this.#options.budget.charge(due.reduce((sum, { request }) => sum + unitsOf(request, 1), 0)) > 0) return;
+    this.#isUnpaid = false;
+    this.pump();
+  }
+
+  /** Call when the client has read something: requests the W that there is room for now. */
+  pump(): void {
+    if (!this.isPaused && !this.#isUnpaid) this.#wholes.next(this.#options.room(), this.#messages.wholeBytes);
+  }
+
+  due(subscription: Subscription): void {
+    this.#wholes.add(subscription);
+    this.pump();
   }
 
   #announceFilledTrades(): void {
@@ -125,6 +151,7 @@ export class MarketData implements MarketClient {
   /** It keeps up again. @param level classes slower than it gets at its best */
   resume(level: number): void {
     this.isPaused = false;
+    this.#isUnpaid = false;
     this.setLevel(level);
     for (const subscription of this.subscriptions()) subscription.resumed();
     if (this.#wasFilled) this.#announceFilledTrades();
@@ -148,90 +175,53 @@ export class MarketData implements MarketClient {
   recheck(): void {
     for (const subscription of [...this.subscriptions()]) {
       const { request, symbol } = subscription;
-      if (!this.#mayHave(request, symbol)) this.ended(subscription, 'not entitled any more');
+      if (!this.#mayHave(request, symbol)) this.ended(subscription, 'not entitled any more', MdReject.forbidden);
     }
   }
 
-  close(): void {
-    for (const subscription of this.subscriptions()) subscription.end();
+  /** Ends all subscriptions. @param stays the connection does, for now */
+  close(stays: boolean): void {
+    for (const subscription of this.subscriptions()) subscription.end(stays);
     this.#requests.clear();
+    this.#wholes.clear();
     this.#queues.clear();
+    this.#topics = 0;
+    this.journal?.flush();
   }
 
   whole(subscription: Subscription, parts: readonly Entries[], place: ChainPlace, resolution?: Resolution): void {
-    if (!this.#options.isActive()) return;
-    const out = this.#options.begin(MsgType.marketDataSnapshot);
-    out.field(Tag.mdReqId, subscription.request.id);
-    out.utf8(Tag.symbol, subscription.symbol);
-    out.integer(
-      Tag.noMdEntries,
-      parts.reduce((sum, { count }) => sum + count, 0),
-    );
-    for (const part of parts) out.shared(part);
-    if (resolution !== undefined) out.integer(Tag.applQueueResolution, resolution);
-    this.#tags(out, place);
-    this.#options.end(false);
+    this.#messages.whole(subscription, parts, place, resolution);
   }
 
-  change({ request }: Subscription, entries: Entries, place: ChainPlace | undefined, resolution?: Resolution): void {
-    if (!this.#options.isActive()) return;
-    const out = this.#options.begin(MsgType.marketDataIncremental);
-    out.field(Tag.mdReqId, request.id);
-    out.integer(Tag.noMdEntries, entries.count);
-    out.shared(entries);
-    if (resolution !== undefined) {
-      out.integer(Tag.applQueueDepth, this.#options.depth());
-      out.integer(Tag.applQueueResolution, resolution);
-    }
-    if (place !== undefined) this.#tags(out, place);
-    this.#options.end(false);
+  change(subscription: Subscription, entries: Entries, place: ChainPlace | undefined, resolution?: Resolution): void {
+    this.#messages.change(subscription, entries, place, resolution);
   }
 
   news(symbols: readonly string[], headline: string, text: string): void {
-    if (!this.#options.isActive()) return;
-    const out = this.#options.begin(MsgType.news);
-    out.field(Tag.headline, headline);
-    if (symbols.length > 0) {
-      out.integer(Tag.noRelatedSym, symbols.length);
-      for (const symbol of symbols) out.utf8(Tag.symbol, symbol);
-    }
-    out.integer(Tag.linesOfText, 1);
-    out.utf8(Tag.text, text);
-    this.#options.end(true);
+    this.#messages.news(symbols, headline, text);
   }
 
-  ended(subscription: Subscription, text: string | undefined): void {
+  ended(subscription: Subscription, text: string | undefined, reason: MdReject = MdReject.limits): void {
     const { request, symbol } = subscription;
     const subscriptions = this.#requests.get(request.id);
-    subscription.end();
+    subscription.end(true);
+    this.#wholes.delete(subscription);
     if (subscriptions?.delete(subscription) !== true) return;
     this.#topics -= streamsOf(request).length;
     if (subscriptions.size === 0) this.#forget(request.id);
-    if (text !== undefined) this.reject(request.id, MdReject.limits, `${symbol}: ${text}`);
-  }
-
-  /** Y. */
-  reject(id: string, reason: MdReject, text: string): void {
-    if (!this.#options.isActive()) return;
-    const out = this.#options.begin(MsgType.marketDataRequestReject);
-    out.field(Tag.mdReqId, id);
-    out.field(Tag.mdReqRejReason, reason);
-    out.utf8(Tag.text, text);
-    this.#options.end(true);
+    if (text !== undefined) this.#messages.reject(request.id, reason, `${symbol}: ${text}`);
   }
 
   #request(request: MarketRequest): void {
     const { id, symbols } = request;
     if (this.#requests.has(id)) {
-      this.reject(id, MdReject.duplicateId, 'this MDReqID has a subscription');
+      this.#messages.reject(id, MdReject.duplicateId, 'this MDReqID has a subscription');
       return;
     }
     if (this.#isOverTopics(request)) return;
-    const streams = streamsOf(request);
-    const units = streams.reduce((sum, stream) => sum + topicUnits(stream, symbols.length), 0);
-    const waitMs = this.#options.charge(units);
+    const waitMs = this.#options.budget.charge(unitsOf(request, symbols.length));
     if (waitMs > 0) {
-      this.reject(id, MdReject.limits, `too many requests; try again in ${waitMs} ms`);
+      this.#messages.reject(id, MdReject.limits, `too many requests; try again in ${waitMs} ms`);
       return;
     }
     const subscriptions = new Set<Subscription>();
@@ -248,8 +238,8 @@ export class MarketData implements MarketClient {
     const forbidden = symbols.filter(symbol => !this.#mayHave(request, symbol));
     if (unknown.length > 0 || forbidden.length > 0) {
       this.#requests.delete(id);
-      if (unknown.length > 0) this.reject(id, MdReject.unknownSymbol, `unknown symbols: ${shorten(unknown)}`);
-      else this.reject(id, MdReject.forbidden, this.#notEntitled(request, forbidden));
+      if (unknown.length > 0) this.#messages.reject(id, MdReject.unknownSymbol, `unknown symbols: ${shorten(unknown)}`);
+      else this.#messages.reject(id, MdReject.forbidden, this.#notEntitled(request, forbidden));
       return;
     }
     // Other requests may have begun while symbols were looked up.
@@ -262,14 +252,14 @@ export class MarketData implements MarketClient {
     for (const symbol of symbols) {
       const subscription = new Subscription(request, symbol, this, this.#options.views);
       subscriptions.add(subscription);
-      subscription.start();
+      this.due(subscription);
     }
   }
 
   #isOverTopics(request: MarketRequest): boolean {
     const { topicsMax } = this.#options;
     if (this.#topics + streamsOf(request).length * request.symbols.length <= topicsMax) return false;
-    this.reject(request.id, MdReject.limits, `at most ${topicsMax} topics per session`);
+    this.#messages.reject(request.id, MdReject.limits, `at most ${topicsMax} topics per session`);
     return true;
   }
 
@@ -292,35 +282,25 @@ export class MarketData implements MarketClient {
     const subscriptions = this.#requests.get(id);
     if (subscriptions === undefined) return false;
     this.#forget(id);
+    const before = this.#topics;
     for (const subscription of subscriptions) {
       this.#topics -= streamsOf(subscription.request).length;
-      subscription.end();
+      subscription.end(true);
+      this.#wholes.delete(subscription);
     }
+    this.#options.budget.owe(leavingUnits(before - this.#topics));
     return true;
-  }
-
-  #businessReject(message: FixMessage, reason: number, text: string, refId: string | undefined): void {
-    const out = this.#options.begin(MsgType.businessReject);
-    out.integer(Tag.refSeqNum, message.seqNum);
-    out.field(Tag.refMsgType, message.type);
-    if (refId !== undefined) out.field(Tag.businessRejectRefId, refId);
-    out.integer(Tag.businessRejectReason, reason);
-    out.field(Tag.text, text);
-    this.#options.end(true);
-  }
-
-  #tags(out: MessageWriter, { epoch, prevSeq, seq, checksum }: ChainPlace): void {
-    if (!this.#options.hasSeqTags) return;
-    out.field(EPOCH, epoch);
-    out.integer(PREV_SEQ, prevSeq);
-    out.integer(SEQ, seq);
-    if (checksum !== undefined) out.integer(CHECKSUM, checksum);
   }
 
   /** All of them. */
   *subscriptions(): Generator<Subscription> {
     for (const subscriptions of this.#requests.values()) yield* subscriptions;
   }
+}
+
+/** Serving this many symbols of a request. */
+function unitsOf(request: MarketRequest, symbols: number): number {
+  return streamsOf(request).reduce((sum, stream) => sum + topicUnits(stream, symbols), 0);
 }
 
 function shorten(names: readonly string[]): string {

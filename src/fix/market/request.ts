@@ -155,3 +155,13 @@ function valuesOf(message: FixMessage, tag: number): string[] {
 function symbolsOf(message: FixMessage): string[] {
   return message.tags.flatMap((found, at) => (found === Tag.symbol ? [message.utf8At(at)] : []));
 }
+
+/** The streams that serve a request, for entitlements and costs. */
+export function streamsOf({ detail, hasBids, hasOffers, hasTrades, statistics }: MarketRequest) {
+  const book = detail === 0 ? ('orderbook' as const) : ('depth' as const);
+  return [
+    ...(hasBids || hasOffers ? [book] : []),
+    ...(hasTrades ? ['trades' as const] : []),
+    ...(statistics.size > 0 ? ['quotes' as const] : []),
+  ];
+}

@@ -15,17 +15,19 @@ export class Statistics {
     this.#wanted = wanted;
   }
 
-  /** @returns the wanted types of those in the entries */
-  read(entries: Entries | undefined, isWhole: boolean): string[] {
+  /** @returns MDUpdateAction of the wanted types in the entries that changed */
+  read(entries: Entries | undefined, isWhole: boolean): ReadonlyMap<string, string> {
     if (isWhole) this.#prices.clear();
-    const changed: string[] = [];
+    const changed = new Map<string, string>();
     if (entries === undefined) return changed;
     readEntries(entries, (code, _action, price) => {
       const type = String.fromCharCode(code);
       if (!this.#wanted.has(type)) return;
-      changed.push(type);
-      if (price === '') this.#prices.delete(type);
-      else this.#prices.set(type, price);
+      const isKnown = this.#prices.has(type);
+      if (price !== '') {
+        this.#prices.set(type, price);
+        changed.set(type, isKnown ? '1' : '0');
+      } else if (this.#prices.delete(type)) changed.set(type, '2');
     });
     return changed;
   }
@@ -43,13 +45,13 @@ export class Statistics {
     return this.#entries;
   }
 
-  /** Those of these types; valid until the next call. */
-  changes(types: readonly string[]): Entries {
+  /** These changes; valid until the next call. */
+  changes(actions: ReadonlyMap<string, string>): Entries {
     const out = this.#writer;
     out.begin();
-    for (const type of types) {
+    for (const [type, action] of actions) {
       const price = this.#prices.get(type);
-      out.field('279', price === undefined ? '2' : '1');
+      out.field('279', action);
       out.field('269', type);
       out.symbol(this.#symbol);
       if (price !== undefined) out.field('270', price);

@@ -1,38 +1,20 @@
 /** One symbol of one request: the views that feed it, and what it sends of them. */
-import { REALTIME, type Tier } from '../../protocol/view-options.js';
+import type { StreamPosition } from '../../protocol/stream-position.js';
+import { REALTIME } from '../../protocol/view-options.js';
 import { FIX_VARIANT, laneWith, levelsOfDetail, servedLane, TRADES_PUBLIC } from '../../threads/lanes.js';
-import type { Cut } from './cut.js';
-import { type ChainPlace, Entries } from './entries.js';
+import type { PauseReason } from './client-journal.js';
+import { type Cut, cutKey } from './cut.js';
+import { type ChainPlace, Entries, partOf } from './entries.js';
+import { type MarketClient, Resolution } from './market-client.js';
 import type { MarketRequest } from './request.js';
 import { Statistics } from './statistics.js';
+import { SubscribedTrades } from './subscribed-trades.js';
+import { SubscriptionJournal } from './subscription-journal.js';
 import type { FixView, ViewUser } from './view.js';
 import type { FixViews } from './views.js';
 
-/** ApplQueueResolution (814): what became of messages that were not sent. */
-const Resolution = { replaced: 1, conflated: 2, ended: 3 } as const;
-export type Resolution = (typeof Resolution)[keyof typeof Resolution];
-
-/** The client that a subscription sends to. */
-export interface MarketClient {
-  readonly tier: Tier;
-  /** On whose behalf views are wanted. */
-  readonly owner: number;
-  /** The class that it gets at its best, and how many classes slower it gets now. */
-  readonly rateClass: number;
-  readonly level: number;
-  /** True while it does not keep up: nothing is sent. */
-  readonly isPaused: boolean;
-  /** W. */
-  whole(subscription: Subscription, parts: readonly Entries[], place: ChainPlace, resolution?: Resolution): void;
-  /** X. @param place undefined: it changes nothing, and has no place in the chain */
-  change(subscription: Subscription, entries: Entries, place: ChainPlace | undefined, resolution?: Resolution): void;
-  /** B: something about this symbol. */
-  news(symbols: readonly string[], headline: string, text: string): void;
-  /** The subscription has come to its end. @param text why; undefined: everything was sent */
-  ended(subscription: Subscription, text: string | undefined): void;
-}
-
 const NO_ENTRIES = new Entries();
+const EVERYTHING = { part: undefined, cut: undefined, isFull: false };
 const NOWHERE: ChainPlace = { epoch: '', prevSeq: 0, seq: 0, checksum: undefined };
 const BOTH_SIDES_LEVELS = new Set([0, 1, 2, 3].map(levelsOfDetail));
 
@@ -43,12 +25,15 @@ export class Subscription implements ViewUser {
   readonly #views: FixViews;
   #book: FixView | undefined;
   #cut: Cut | undefined;
-  #trades: FixView | undefined;
+  #trades: SubscribedTrades | undefined;
   #statistics: FixView | undefined;
   readonly #figures: Statistics;
+  readonly #journal: SubscriptionJournal | undefined;
   #bookPlace = NOWHERE;
   #hasBook = false;
   #hasStatistics = false;
+  #isStarted = false;
+  #isAsked = false;
   /** A W is due. */
   #isWaiting = true;
   /** What the client missed, as W says it. */
@@ -59,8 +44,8 @@ export class Subscription implements ViewUser {
   #overlays = false;
   /** The last position that was sent. */
   #sentSeq = 0;
-  /** The last trade that was sent; messages after it were not, until it keeps up again. */
-  #tradesSentTo = 0;
+  /** The client knows that it is held back; it gets a W once it is not. */
+  #isStaleTold = false;
 
   constructor(request: MarketRequest, symbol: string, client: MarketClient, views: FixViews) {
     this.request = request;
@@ -68,11 +53,12 @@ export class Subscription implements ViewUser {
     this.#client = client;
     this.#views = views;
     this.#figures = new Statistics(symbol, request.statistics);
+    this.#journal = client.journal && new SubscriptionJournal(client.journal, request.id);
   }
 
   /** The views that feed it. */
   get views(): readonly FixView[] {
-    return [this.#book, this.#trades, this.#statistics].filter(view => view !== undefined);
+    return [this.#book, this.#trades?.view, this.#statistics].filter(view => view !== undefined);
   }
 
   /** False while a W is due. */
@@ -80,35 +66,72 @@ export class Subscription implements ViewUser {
     return !this.#isWaiting;
   }
 
-  /** Follows the views; what they answer is sent. */
-  start(): void {
+  /** True while a W is due that `ask` brings, or everything. */
+  get isUnanswered(): boolean {
+    if (!this.#isStarted || this.#isMoving) return true;
+    return this.#isWaiting && (this.#book !== undefined || this.#statistics !== undefined);
+  }
+
+  /** True from `ask` until the answer. */
+  get isAsked(): boolean {
+    return this.#isAsked;
+  }
+
+  /** Requests a W; at first it begins to follow its views. */
+  ask(): void {
+    if (!this.#isStarted) this.#start();
+    else if (this.#isMoving) this.#move();
+    else {
+      this.#isAsked = false;
+      for (const view of [this.#book, this.#statistics]) {
+        if (view?.isLive !== true) continue;
+        this.#isAsked = true;
+        this.#views.ask(view);
+      }
+      return;
+    }
+    this.#isAsked = this.#book !== undefined || this.#statistics !== undefined;
+  }
+
+  #start(): void {
+    this.#isStarted = true;
     const { hasTrades, statistics } = this.request;
     const { owner } = this.#client;
-    this.#followBook();
+    this.#followBook(true);
     if (hasTrades) {
       const lane = laneWith(REALTIME, TRADES_PUBLIC, FIX_VARIANT);
-      this.#trades = this.#views.acquire('trades', this.symbol, lane, owner, this);
+      const view = this.#views.acquire('trades', this.symbol, lane, owner, this);
+      this.#journal?.follow(view, EVERYTHING, true);
+      this.#trades = new SubscribedTrades(view, this, this.#client, this.#journal);
+      if (view.isLive) this.#trades.begin(view, this.#isSilent);
     }
     if (statistics.size > 0) {
       this.#statistics = this.#views.acquire('quotes', this.symbol, this.#laneOf(0), owner, this);
+      this.#journal?.follow(this.#statistics, { ...EVERYTHING, part: [...statistics].join('') }, false);
     }
   }
 
-  end(): void {
-    for (const view of [this.#book, this.#trades, this.#statistics])
-      if (view !== undefined) this.#views.release(view, this);
-    this.#book = undefined;
-    this.#trades = undefined;
-    this.#statistics = undefined;
+  /** @param stays the connection does */
+  end(stays: boolean): void {
+    this.#journal?.end(stays);
+    for (const view of this.views) this.#views.release(view, this);
+    [this.#book, this.#trades, this.#statistics] = [undefined, undefined, undefined];
   }
 
-  /** The client gets another class: its book comes from another view. */
+  /** The client gets another class: its book comes from another view, which `ask` follows. */
   moveTo(): void {
-    const before = this.#book;
-    // The slowest class has none below it.
-    if (before === undefined || before.lane === this.#laneOf(this.request.detail)) return;
-    this.#isWaiting = true;
-    this.#followBook();
+    if (this.#isMoving) this.#await('moved');
+  }
+
+  /** The slowest class has none below it. */
+  get #isMoving(): boolean {
+    return this.#book !== undefined && this.#book.lane !== this.#laneOf(this.request.detail);
+  }
+
+  #move(): void {
+    const before = this.#book as FixView;
+    this.#journal?.moved(before, this.#sentPosition);
+    this.#followBook(false);
     this.#views.release(before, this);
   }
 
@@ -121,46 +144,63 @@ export class Subscription implements ViewUser {
     } else this.#client.change(this, NO_ENTRIES, undefined, Resolution.ended);
   }
 
-  /** What was sent last may not have arrived: a new W says where the topic stands. */
-  refresh(resolution?: Resolution): void {
+  /** What was sent last may not have arrived: nothing is sent before a W. */
+  await(): void {
+    this.#await('resync');
+  }
+
+  #await(reason: PauseReason): void {
     this.#isWaiting = true;
-    this.#resolution = resolution;
-    for (const view of [this.#book, this.#statistics]) if (view?.isLive === true) this.#views.ask(view);
+    if (this.#book !== undefined) this.#journal?.pause(this.#book, this.#sentPosition, reason);
+    this.#client.due(this);
   }
 
   /** Nothing is sent from now on. */
   paused(): void {
-    if (!this.#isHeld) this.#tradesSentTo = this.#trades?.seq ?? 0;
+    if (this.#book !== undefined) this.#journal?.pause(this.#book, this.#sentPosition, 'slow_consumer');
+    this.#trades?.pause();
   }
 
   resumed(): void {
     if (this.#isHeld) return;
-    this.#announceLostTrades();
-    this.refresh(Resolution.replaced);
+    this.#trades?.resume();
+    this.#replace();
+  }
+
+  /** A W says what was not sent. */
+  #replace(): void {
+    this.#resolution = Resolution.replaced;
+    this.#await('slow_consumer');
   }
 
   hold(): void {
-    if (!this.#client.isPaused) this.#tradesSentTo = this.#trades?.seq ?? 0;
     this.#isHeld = true;
+    this.paused();
   }
 
   release(): void {
     this.#isHeld = false;
     if (this.#client.isPaused) return;
-    this.#announceLostTrades();
+    this.#trades?.resume();
     const book = this.#book;
-    if (!this.#overlays || this.#isWaiting || book === undefined) this.refresh(Resolution.replaced);
+    if (!this.#overlays || this.#isWaiting || book === undefined) this.#replace();
     else this.#overlay(book, Resolution.conflated);
   }
 
   answered(view: FixView, entries: Entries | undefined, place: ChainPlace): void {
-    if (view === this.#trades || !this.#isWaiting) return;
+    if (view === this.#trades?.view) {
+      this.#trades.begin(place, this.#isSilent);
+      return;
+    }
+    this.#isAsked = false;
+    if (!this.#isWaiting) return;
     if (view === this.#statistics) this.#figures.read(entries, true);
     this.#document(view, entries, place);
   }
 
   whole(view: FixView, entries: Entries, place: ChainPlace): void {
     if (view === this.#statistics) this.#figures.read(entries, true);
+    this.#isAsked = false;
     this.#isWaiting = true;
     this.#document(view, entries, place);
   }
@@ -178,25 +218,27 @@ export class Subscription implements ViewUser {
       return;
     }
     if (this.#cut === undefined) {
-      if (entries.count > 0) this.#change(entries, place);
+      if (entries.count > 0) this.#change(view, entries, place);
       return;
     }
     if (this.#cut.changes.count === 0) return;
     if (this.request.isFull) this.#sendWhole(this.#cut.whole(), place);
-    else this.#change(this.#cut.changes, partOf(place));
+    else this.#change(view, this.#cut.changes, partOf(place));
   }
 
   event(_view: FixView, entries: Entries, place: ChainPlace): void {
-    if (this.#isSilent) return;
-    this.#client.change(this, entries, place);
+    if (!this.#isSilent) this.#trades?.sent(entries, place);
   }
 
   lost(_view: FixView, from: number, to: number, reason: string): void {
-    if (this.#isSilent) return;
-    this.#lostTrades(from, to, reason);
+    if (!this.#isSilent) this.#trades?.lost({ from, to }, reason);
   }
 
-  stale(view: FixView, reason: string): void {
+  /** A client that gets nothing is told with the W that it gets later. */
+  stale(view: FixView, reason: string, isAlone = false): void {
+    if (this.#isSilent) return;
+    this.#isStaleTold = true;
+    this.#journal?.stale(view, reason, isAlone);
     const text = `${view.topic} is held back (${reason}); a snapshot follows once it is whole`;
     this.#client.news([this.symbol], 'STALE', text);
   }
@@ -205,7 +247,7 @@ export class Subscription implements ViewUser {
     this.#client.ended(this, text);
   }
 
-  #followBook(): void {
+  #followBook(isAsked: boolean): void {
     const { hasBids, hasOffers, levels, detail, isFull, statistics, queue } = this.request;
     if (!hasBids && !hasOffers) return;
     const stream = detail === 0 ? 'orderbook' : 'depth';
@@ -216,6 +258,9 @@ export class Subscription implements ViewUser {
     this.#overlays = queue?.action === 'overlay' && !isFull && statistics.size === 0;
     if (this.#overlays) this.#cut = this.#book.ownCut(shape);
     else this.#cut = isExact ? undefined : this.#book.cut(shape);
+    const part = this.#cut && `${cutKey(shape)}${isFull ? 'w' : ''}`;
+    const isShared = !this.#overlays && statistics.size === 0;
+    this.#journal?.follow(this.#book, { part, cut: this.#cut, isFull }, isShared, isAsked);
   }
 
   #laneOf(detail: number): number {
@@ -231,15 +276,18 @@ export class Subscription implements ViewUser {
     } else this.#hasStatistics = true;
     const hasAll =
       (this.#book === undefined || this.#hasBook) && (this.#statistics === undefined || this.#hasStatistics);
-    if (!hasAll || this.#isSilent) return;
+    if (!hasAll || this.#isSilent || this.#isMoving) return;
     const isEmpty = entries === undefined && this.#statistics === undefined;
     // A symbol without data: its first document comes as a whole one.
-    if (isEmpty && !this.request.isSnapshot) return;
+    if (isEmpty && !this.request.isSnapshot) {
+      if (view.staleReason !== undefined && !this.#isStaleTold) this.stale(view, view.staleReason, true);
+      return;
+    }
     this.#isWaiting = false;
     if (this.#overlays && this.#book !== undefined) this.#cut?.update(this.#book.book);
     const book = view === this.#book ? entries : undefined;
     this.#sendWhole(this.#cut?.whole() ?? book, this.#book === undefined ? place : this.#bookPlace);
-    if (view.staleReason !== undefined) this.stale(view, view.staleReason);
+    if (view.staleReason !== undefined) this.stale(view, view.staleReason, true);
     if (this.request.isSnapshot) this.#client.ended(this, undefined);
   }
 
@@ -248,20 +296,27 @@ export class Subscription implements ViewUser {
     if (this.#statistics !== undefined) parts.push(this.#figures.whole());
     this.#client.whole(this, parts, this.#cut === undefined ? place : partOf(place), this.#resolution);
     this.#resolution = undefined;
+    this.#isStaleTold = false;
     this.#sentSeq = place.seq;
+    const view = this.#book ?? this.#statistics;
+    if (view !== undefined) this.#journal?.whole(view, place, !this.request.isSnapshot);
   }
 
   #statisticsChanged(news: Entries, place: ChainPlace): void {
     const changed = this.#figures.read(news, false);
-    if (changed.length === 0 || this.#isWaiting || this.#isSilent) return;
+    const view = this.#statistics;
+    if (changed.size === 0 || this.#isWaiting || this.#isSilent || view === undefined) return;
     if (this.request.isFull) {
       this.#sendWhole(this.#cut?.whole(), this.#book === undefined ? place : this.#bookPlace);
       return;
     }
     const entries = this.#figures.changes(changed);
     // Beside a book, which has a numbering of its own, they have no place.
-    if (this.#book === undefined) this.#change(entries, partOf(place));
-    else this.#client.change(this, entries, undefined, this.#conflation);
+    if (this.#book === undefined) this.#change(view, entries, partOf(place));
+    else {
+      this.#client.change(this, entries, undefined, this.#conflation);
+      this.#journal?.changed(view, place, place.prevSeq);
+    }
   }
 
   get #isSilent(): boolean {
@@ -275,45 +330,20 @@ export class Subscription implements ViewUser {
   /** All that has changed since the last message, as one. */
   #overlay(view: FixView, resolution: Resolution | undefined): void {
     if (this.#cut?.update(view.book) === true) {
-      this.#change(this.#cut.changes, partOf(this.#bookPlace), resolution);
+      this.#change(view, this.#cut.changes, partOf(this.#bookPlace), resolution);
     }
   }
 
   /** Changes that are not the client's have places too: a message follows the last one that was sent. */
-  #change(entries: Entries, place: ChainPlace, resolution = this.#conflation): void {
-    const { prevSeq, seq } = place;
-    this.#client.change(
-      this,
-      entries,
-      prevSeq === this.#sentSeq ? place : { ...place, prevSeq: this.#sentSeq },
-      resolution,
-    );
-    this.#sentSeq = seq;
+  #change(view: FixView, entries: Entries, place: ChainPlace, resolution = this.#conflation): void {
+    const prevSeq = this.#sentSeq;
+    this.#client.change(this, entries, place.prevSeq === prevSeq ? place : { ...place, prevSeq }, resolution);
+    this.#sentSeq = place.seq;
+    this.#journal?.changed(view, place, prevSeq);
   }
 
-  #announceLostTrades(): void {
-    const trades = this.#trades;
-    if (trades === undefined || trades.seq <= this.#tradesSentTo) return;
-    this.#lostTrades(this.#tradesSentTo + 1, trades.seq, 'slow consumer');
+  /** The position of what was sent last. */
+  get #sentPosition(): StreamPosition {
+    return { epoch: this.#bookPlace.epoch, seq: this.#sentSeq };
   }
-
-  #lostTrades(from: number, to: number, reason: string): void {
-    const text = `trades ${from} to ${to} of ${this.symbol} are lost (${reason})`;
-    this.#client.news([this.symbol], 'TRADES LOST', text);
-  }
-}
-
-/** A part of the book has no checksum of its own. */
-function partOf(place: ChainPlace): ChainPlace {
-  return place.checksum === undefined ? place : { ...place, checksum: undefined };
-}
-
-/** The streams that serve a request, for entitlements and costs. */
-export function streamsOf({ detail, hasBids, hasOffers, hasTrades, statistics }: MarketRequest) {
-  const book = detail === 0 ? ('orderbook' as const) : ('depth' as const);
-  return [
-    ...(hasBids || hasOffers ? [book] : []),
-    ...(hasTrades ? ['trades' as const] : []),
-    ...(statistics.size > 0 ? ['quotes' as const] : []),
-  ];
 }

@@ -46,6 +46,8 @@ export class FixView {
   isBroken = false;
   /** Undefined: it is not held back. */
   staleReason: string | undefined;
+  /** The request whose answer said so last. */
+  staleRequest = 0;
   /** Kept from the first client on that wants another part of the book than the lane has. */
   #book: FixBook | undefined;
   /** The book holds the document. */

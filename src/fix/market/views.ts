@@ -7,6 +7,7 @@ import { FrameKind, type RingReader } from '../../threads/ring.js';
 import type { InterestChange } from '../../threads/thread-messages.js';
 import { type ChainPlace, Entries } from './entries.js';
 import { FixView, type ViewUser } from './view.js';
+import type { ViewJournal } from './view-journal.js';
 
 /** Requests in flight to one encoder; the others wait. */
 const IN_FLIGHT_MAX = 64;
@@ -23,6 +24,8 @@ interface ViewsOptions {
   readonly tell: (change: InterestChange) => void;
   /** Monotonic, ms. */
   readonly nowMs: () => number;
+  /** Undefined: nothing is recorded. */
+  readonly journal?: ViewJournal | undefined;
 }
 
 interface Queue {
@@ -76,7 +79,7 @@ export class FixViews {
     view.users.delete(user);
     if (view.users.size > 0) return;
     this.#views.delete(`${view.stream}|${view.lane}|${view.symbol}`);
-    this.#bound.delete(boundKey(view.source, view.lane));
+    this.#unbind(view);
     this.#queueOf(view).waiting.delete(view);
     this.#asked.delete(view.request);
     if (view.isWanted) this.#options.tell({ op: 'unwant', source: view.sourceName, lane: view.lane });
@@ -158,6 +161,7 @@ export class FixViews {
     const place = this.#placeOf(view, ring, entries.checksum);
     if (isWhole) view.staleReason = undefined;
     view.keep(entries, isWhole);
+    this.#options.journal?.published(view, isWhole, entries.count, place);
     // A user that has what it wanted may leave on the way.
     for (const user of view.users) {
       if (isWhole) user.whole(view, entries, place);
@@ -170,6 +174,7 @@ export class FixViews {
     if (view === undefined || view.isBroken) return;
     this.#entries.read(ring);
     const place = this.#placeOf(view, ring, undefined);
+    this.#options.journal?.published(view, false, 1, place);
     for (const user of view.users) user.event(view, this.#entries, place);
   }
 
@@ -179,7 +184,7 @@ export class FixViews {
     this.#entries.read(ring);
     const { from, to, reason } = announcementOf(this.#entries);
     this.#placeOf(view, ring, undefined);
-    for (const user of view.users) user.lost(view, from ?? 0, to ?? 0, reason ?? '');
+    this.#lost(view, from ?? 0, to ?? 0, reason ?? '');
   }
 
   #stale(ring: RingReader): void {
@@ -188,7 +193,11 @@ export class FixViews {
     if (view === undefined) return;
     this.#entries.read(ring);
     view.staleReason = announcementOf(this.#entries).reason ?? '';
-    if (isAnswer) return;
+    if (isAnswer) {
+      view.staleRequest = ring.tag;
+      return;
+    }
+    this.#options.journal?.stale(view, view.staleReason);
     for (const user of view.users) user.stale(view, view.staleReason);
   }
 
@@ -198,7 +207,10 @@ export class FixViews {
     const { seq: lastSeq, epoch: lastEpoch } = view;
     const wasBroken = view.isBroken;
     view.isBroken = false;
+    // The answer to a view that is held back says so first: what was heard before an overrun may have ended since.
+    if (view.staleRequest !== ring.tag) view.staleReason = undefined;
     if (view.source !== ring.source) {
+      this.#unbind(view);
       view.source = ring.source;
       this.#bound.set(boundKey(ring.source, view.lane), view);
     }
@@ -210,13 +222,27 @@ export class FixViews {
     const place = { ...this.#placeOf(view, ring, hasData ? entries.checksum : undefined), prevSeq: ring.seq };
     view.epochTag = 0;
     if (hasData) view.keep(entries, true);
+    if (wasBroken && hasData) this.#options.journal?.published(view, true, entries.count, place);
     for (const user of view.users) {
       if (wasBroken && hasData) user.whole(view, entries, place);
       else user.answered(view, hasData ? entries : undefined, place);
     }
-    if (isEvent && wasBroken && lastEpoch === view.epoch && ring.seq > lastSeq) {
-      for (const user of view.users) user.lost(view, lastSeq + 1, ring.seq, 'overrun');
-    }
+    if (!isEvent || !wasBroken) return;
+    const isSameEpoch = lastEpoch === view.epoch;
+    if (isSameEpoch && ring.seq <= lastSeq) return;
+    if (isSameEpoch) this.#lost(view, lastSeq + 1, ring.seq, 'overrun');
+    else this.#lost(view, 0, 0, 'overrun');
+  }
+
+  #lost(view: FixView, from: number, to: number, reason: string): void {
+    this.#options.journal?.lost(view, from, to, reason);
+    for (const user of view.users) user.lost(view, from, to, reason);
+  }
+
+  /** Its source may have another number after a restart of the encoder, and the old number another source. */
+  #unbind(view: FixView): void {
+    const key = boundKey(view.source, view.lane);
+    if (this.#bound.get(key) === view) this.#bound.delete(key);
   }
 
   /** The tag of an answer is its request; the epoch is read then. */

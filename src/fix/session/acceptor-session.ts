@@ -42,6 +42,9 @@ export class AcceptorSession {
   #lastReceivedMs: number;
   #isTestSent = false;
   #tests = 0;
+  /** Of the last TestRequest. */
+  #testedMs = 0;
+  #testedMicros = 0;
 
   /** @param writer sessions may share one */
   constructor(settings: SessionSettings, host: SessionHost, writer = new MessageWriter()) {
@@ -88,6 +91,8 @@ export class AcceptorSession {
       const framed = this.#framer.next();
       if (framed === 'incomplete') return;
       if (framed === 'too_long') this.#tooLong();
+      if (this.isClosed) return;
+      this.#host.received(framed === 'message' ? this.#framer.message.length : 0);
       if (this.isClosed) return;
       const message = framed === 'message' ? FixMessage.parse(this.#framer.message) : undefined;
       if (message === undefined) this.#garbled();
@@ -153,7 +158,8 @@ export class AcceptorSession {
     if (this.#state === 'connected') this.#close(text);
     if (this.#state === 'closed' || (this.#state === 'leaving' && !isAtOnce)) return;
     this.#outgoing.send(MsgType.logout, [[Tag.text, text]]);
-    if (isAtOnce) this.#close(text);
+    // Before its Logon is answered, a client has nothing to log out of, and its numbers are not known.
+    if (isAtOnce || this.#state === 'verifying') this.#close(text);
     else this.#enter('leaving');
   }
 
@@ -208,6 +214,7 @@ export class AcceptorSession {
 
   #received(message: FixMessage): void {
     this.counters.messagesIn++;
+    if (this.isActive) this.#taken(message);
     this.#lastReceivedMs = this.#host.nowMs();
     this.#isTestSent = false;
     switch (this.#state) {
@@ -225,6 +232,12 @@ export class AcceptorSession {
       case 'active':
         this.#handler.take(message);
     }
+  }
+
+  #taken(message: FixMessage): void {
+    this.#host.taken(message);
+    if (message.type !== MsgType.heartbeat || message.text(Tag.testReqId) !== `T${this.#tests}`) return;
+    this.#host.confirmed(this.#testedMicros);
   }
 
   #first(message: FixMessage): void {
@@ -263,6 +276,13 @@ export class AcceptorSession {
     this.#handler.incoming.done(seqNum, nextExpected === undefined);
   }
 
+  #test(nowMs: number): void {
+    this.#isTestSent = true;
+    this.#testedMs = nowMs;
+    this.#testedMicros = this.#host.wallMicros();
+    this.#outgoing.send(MsgType.testRequest, [[Tag.testReqId, `T${++this.#tests}`]]);
+  }
+
   /** 4a, 6 */
   #keepAlive(nowMs: number): void {
     const silentMs = nowMs - this.#lastReceivedMs;
@@ -270,10 +290,9 @@ export class AcceptorSession {
       this.leave('no answer to TestRequest', true);
       return;
     }
-    if (silentMs >= this.#heartbeatMs * TEST_AFTER && !this.#isTestSent) {
-      this.#isTestSent = true;
-      this.#outgoing.send(MsgType.testRequest, [[Tag.testReqId, `T${++this.#tests}`]]);
-    }
+    const isSilent = silentMs >= this.#heartbeatMs * TEST_AFTER && !this.#isTestSent;
+    const isProofDue = this.#settings.asksForProof && nowMs - this.#testedMs >= this.#heartbeatMs;
+    if (isSilent || isProofDue) this.#test(nowMs);
     if (nowMs - this.#outgoing.lastSentMs >= this.#heartbeatMs) this.#outgoing.send(MsgType.heartbeat, []);
     this.#handler.incoming.askAgain(this.#heartbeatMs);
   }

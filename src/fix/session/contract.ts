@@ -12,6 +12,8 @@ export interface SessionSettings {
   readonly messageBytesMax: number;
   /** How far SendingTime may be from our time. */
   readonly sendingTimeMaxMs: number;
+  /** A TestRequest is sent at each HeartBtInt: its answer proves what the client has received. */
+  readonly asksForProof: boolean;
 }
 
 /** What a session needs from outside, and tells it. */
@@ -22,10 +24,18 @@ export interface SessionHost {
   readonly wallMicros: () => number;
   /** The bytes are valid until it returns. */
   send(bytes: Buffer): void;
+  /** A message of this length has come, garbled or not. It may end the connection. */
+  received(bytes: number): void;
+  /** A message that is whole came within the session. */
+  taken(message: FixMessage): void;
+  /** The client has received what was sent before this time, µs since the Unix epoch. */
+  confirmed(atMicros: number): void;
   /** A client wants to log on: answer with `accept`, `refuse` or `drop`, now or later. */
   logon(request: LogonRequest): void;
   /** A message that is not of the session, in order; returns what is wrong with it. */
   application(message: FixMessage): Rejection | undefined;
+  /** Whether messages that were kept, so many of them, may be sent again; they are filled otherwise. */
+  mayResend(messages: number): boolean;
   /** Market data with these numbers was filled instead of sent again. */
   filled(begin: number, end: number): void;
   /** Ends the connection, after what was sent. No call follows. */

@@ -203,7 +203,8 @@ export class MessageHandler {
   /** What was sent with these numbers, again or filled. */
   resend(begin: number, end: number): void {
     this.#options.counters.resendsAnswered++;
-    this.#outgoing.resend(begin, end);
+    const kept = this.#outgoing.keptBetween(begin, end);
+    this.#outgoing.resend(begin, end, kept > 0 && this.#options.host.mayResend(kept));
     if (this.#options.isActive()) this.#options.host.filled(begin, end);
   }
 

@@ -59,9 +59,15 @@ export class Outgoing {
     this.end(isKept);
   }
 
-  /** Answers a ResendRequest: `begin` to `end`, which were sent. */
-  resend(begin: number, end: number): void {
-    for (const part of this.#sent.between(begin, end)) {
+  /** Messages with these numbers that can be sent again. */
+  keptBetween(begin: number, end: number): number {
+    return this.#sent.countBetween(begin, end);
+  }
+
+  /** Answers a ResendRequest: `begin` to `end`, which were sent. @param isAgain false: fills them all */
+  resend(begin: number, end: number, isAgain: boolean): void {
+    const parts = isAgain ? this.#sent.between(begin, end) : [{ seqNum: begin, newSeqNo: end + 1 }];
+    for (const part of parts) {
       const sendingTime = this.#utc.of(this.#host.wallMicros());
       if ('message' in part) {
         const { type, body, sendingTime: originally } = part.message;

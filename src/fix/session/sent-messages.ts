@@ -32,6 +32,12 @@ export class SentMessages {
     }
   }
 
+  countBetween(begin: number, end: number): number {
+    let count = 0;
+    for (const seqNum of this.#kept.keys()) if (seqNum >= begin && seqNum <= end) count++;
+    return count;
+  }
+
   /** Everything from `begin` to `end`, in order. */
   between(begin: number, end: number): Resent[] {
     const parts: Resent[] = [];

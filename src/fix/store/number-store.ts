@@ -35,6 +35,8 @@ interface OpenSession {
   saved: SessionNumbers;
   savedAtMs: number;
   writing: Promise<void> | undefined;
+  /** Its numbers are final. It stays here while they cannot be written. */
+  isClosed: boolean;
 }
 
 interface NumberStoreOptions {
@@ -54,6 +56,12 @@ interface NumberStoreOptions {
 export function sessionKey(senderCompId: string, user: string): string {
   const hash = createHash('sha256').update(`${senderCompId}\0${user}`).digest('hex');
   return `${senderCompId.replaceAll(/[^\w-]/g, '_')}-${hash.slice(0, 24)}`;
+}
+
+function currentNumbers(stored: StoredNumbers | undefined, resetMs: number): SessionNumbers {
+  return stored === undefined || stored.resetMs < resetMs
+    ? FIRST_NUMBERS
+    : { nextIn: stored.nextIn, nextOut: stored.nextOut };
 }
 
 export class NumberStore {
@@ -80,17 +88,18 @@ export class NumberStore {
         const detail = `another gateway has this session; try again in ${Math.ceil(heldMs / 1000)} s`;
         return { ok: false, code: 'held', detail };
       }
-      const resetMs = lastReset(nowMs(), resetTimeMs);
-      const isOld = stored === undefined || (Number.isFinite(resetMs) && stored.resetMs < resetMs);
-      const numbers = isOld ? FIRST_NUMBERS : { nextIn: stored.nextIn, nextOut: stored.nextOut };
+      const lastResetMs = lastReset(nowMs(), resetTimeMs);
+      const resetMs = Number.isFinite(lastResetMs) ? lastResetMs : 0;
+      const numbers = this.#unwritten(key, entry?.revision, resetMs) ?? currentNumbers(stored, resetMs);
       const session: OpenSession = {
         senderCompId,
-        resetMs: Number.isFinite(resetMs) ? resetMs : 0,
+        resetMs,
         revision: entry?.revision,
         numbers,
         saved: FIRST_NUMBERS,
         savedAtMs: 0,
         writing: undefined,
+        isClosed: false,
       };
       if (!(await this.#write(key, session, true))) {
         return { ok: false, code: 'held', detail: 'another gateway has just taken this session' };
@@ -101,6 +110,14 @@ export class NumberStore {
       this.#options.onFault('cannot read or write sequence numbers', cause);
       return { ok: false, code: 'unavailable', detail: 'sequence numbers are unavailable; try again later' };
     }
+  }
+
+  /** Numbers of a session that ended while its entry could not be written, unless another gateway has written it since. */
+  #unwritten(key: string, revision: number | undefined, resetMs: number): SessionNumbers | undefined {
+    const session = this.#open.get(key);
+    if (session?.isClosed !== true || session.resetMs < resetMs) return undefined;
+    const isOurs = !this.#options.entries.areShared || session.revision === revision;
+    return isOurs ? session.numbers : undefined;
   }
 
   /** The numbers of an open session now. Call every second or so, also if they are the same. */
@@ -120,6 +137,7 @@ export class NumberStore {
     const session = this.#open.get(key);
     if (session === undefined) return;
     session.numbers = numbers;
+    session.isClosed = true;
     await session.writing;
     // It may have been lost, or opened again.
     if (this.#open.get(key) !== session) return;

@@ -26,12 +26,14 @@ let numbers: NumberRequests;
 let port: number;
 let posted: FromFix[];
 let ends: string[];
+let isAffordable: boolean;
 let isJournalFailing = false;
 const sockets: FixSocket[] = [];
 
 beforeEach(async () => {
   posted = [];
   ends = [];
+  isAffordable = true;
   numbers = new NumberRequests(message => posted.push(message));
   let lastId = 0;
   server = new FixServer({
@@ -44,7 +46,7 @@ beforeEach(async () => {
       leave: () => undefined,
       entitlementsOf: () => EVERYTHING,
       isStillGood: () => true,
-      budgetOf: () => ({ charge: () => 0 }),
+      budgetOf: () => ({ charge: () => 0, owe: () => undefined, read: () => isAffordable }),
       ownerOf: () => 0,
       unknown: () => [],
     },
@@ -53,6 +55,7 @@ beforeEach(async () => {
       refused: (_connection, reason) => ends.push(reason),
       ended: (_connection, _kind, reason) => ends.push(reason),
     },
+    records: undefined,
     views: new FixViews({ shards: 1, tell: () => undefined, nowMs: () => 0 }),
     journal: {
       get isRefusing() {
@@ -85,6 +88,14 @@ function logon(): FixSocket {
   return socket;
 }
 
+async function loggedOn(): Promise<FixSocket> {
+  const client = logon();
+  await opened(1);
+  answer(1);
+  await client.message(/\|35=A\|/);
+  return client;
+}
+
 const opens = () => posted.filter(({ type }) => type === 'fix_open');
 const answer = (id: number) => numbers.opened({ type: 'fix_opened', id, key: 'key', numbers: NUMBERS, detail: '' });
 const opened = (count: number) => until(() => opens().length === count, PATIENCE_MS, `${count} sessions are opened`);
@@ -107,15 +118,41 @@ it('R73 a client that leaves while its numbers are read keeps its identity until
 });
 
 it('R73 garbled messages count against the messages that a client may send in a second', async () => {
-  const client = logon();
-  await opened(1);
-  answer(1);
-  await client.message(/\|35=A\|/);
+  const client = await loggedOn();
   const garbled = framed('35=0\x0134=2\x01')
     .toString('latin1')
     .replace(/10=\d{3}/, '10=999');
   client.socket.write(garbled.repeat(config.limits.messagesPerSecondMax + 1));
   expect(await client.message(/\|35=5\|/)).toContain('messages in a second');
+});
+
+it('R73 a client that is logged out while its numbers are read leaves them as they are', async () => {
+  const client = logon();
+  await opened(1);
+  for (const connection of server.connections) connection.end('regular', 'the gateway drains');
+  expect(await client.message(/\|35=5\|/)).toContain('the gateway drains');
+  const numbersKept = { nextIn: 50, nextOut: 700 };
+  numbers.opened({ type: 'fix_opened', id: 1, key: 'key', numbers: numbersKept, detail: '' });
+  const released = () => posted.filter(({ type }) => type === 'fix_release');
+  await until(() => released().length > 0, PATIENCE_MS, 'the numbers are given back');
+  expect(released()).toEqual([{ type: 'fix_release', key: 'key', ...numbersKept }]);
+});
+
+it('R73 a client that keeps sending while its budget is used up is logged out', async () => {
+  const client = await loggedOn();
+  isAffordable = false;
+  client.send('0');
+  expect(await client.message(/\|35=5\|/)).toContain('too many messages while the work budget is used up');
+});
+
+it('R73 a client that closes its connection after our Logout was logged out, and did not just vanish', async () => {
+  const client = await loggedOn();
+  for (const connection of server.connections) connection.end('regular', 'the gateway drains');
+  server.flush();
+  await client.message(/\|35=5\|/);
+  client.socket.end();
+  await until(() => server.connections.size === 0, PATIENCE_MS, 'the client has left');
+  expect([...server.ended.ends]).toEqual([['regular', 1]]);
 });
 
 it('R70 a client that cannot be recorded is logged out with the reason, and may log on afterwards', async () => {

@@ -3,13 +3,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BooksSource } from '../../../../src/encoder/books-source.js';
 import { FrameEncoder } from '../../../../src/encoder/frame-encoder.js';
+import { ClientJournal } from '../../../../src/fix/market/client-journal.js';
 import { MarketData } from '../../../../src/fix/market/market-data.js';
+import { ViewJournal } from '../../../../src/fix/market/view-journal.js';
 import { FixViews } from '../../../../src/fix/market/views.js';
 import { FixMessage } from '../../../../src/fix/wire/message.js';
 import { MessageWriter } from '../../../../src/fix/wire/writer.js';
 import { createDoorbells, createRing, RingReader, RingWriter } from '../../../../src/threads/ring.js';
 import type { InterestChange } from '../../../../src/threads/thread-messages.js';
 import { FixClientBook } from '../../../support/fix-book.js';
+import { positionsIn, TestJournal } from '../../../support/fix-journal.js';
 import { bodyOf, framed, readable } from '../../../support/fix-wire.js';
 
 const SYMBOL = 'A';
@@ -32,8 +35,19 @@ class Market {
   readonly source = new BooksSource(SOURCE, SYMBOL, new FrameEncoder(this.writer, () => 0), rateClass =>
     this.due.add(rateClass),
   );
-  readonly views = new FixViews({ shards: 1, tell: change => this.#tell(change), nowMs: () => 0 });
-  readonly clients = Array.from({ length: CLIENTS }, (_, i) => new Client(this.views, i === 0));
+  readonly journal = new TestJournal();
+  readonly #options = { outlet: this.journal, worker: 0, wallMicros: () => 0 };
+  readonly #viewJournal = new ViewJournal(this.#options);
+  readonly views = new FixViews({
+    shards: 1,
+    tell: change => this.#tell(change),
+    nowMs: () => 0,
+    journal: this.#viewJournal,
+  });
+  readonly clients = Array.from(
+    { length: CLIENTS },
+    (_, i) => new Client(this.views, i === 0, new ClientJournal(`c${i}`, this.#viewJournal, this.#options)),
+  );
   readonly bids = new Map<number, number>();
   readonly asks = new Map<number, number>();
   #seq = 0;
@@ -100,10 +114,12 @@ class Client {
   readonly market: MarketData;
   readonly books = new Map<string, FixClientBook>();
   readonly levels = new Map<string, number>();
+  /** All messages. */
+  readonly got: string[] = [];
   readonly #writer = new MessageWriter();
   #lastId = 0;
 
-  constructor(views: FixViews, isInstitutional: boolean) {
+  constructor(views: FixViews, isInstitutional: boolean, journal: ClientJournal) {
     this.market = new MarketData({
       views,
       tier: isInstitutional ? 'institutional' : 'retail',
@@ -113,7 +129,9 @@ class Client {
       topicsMax: 1000,
       entitlements: () => EVERYTHING,
       unknown: () => [],
-      charge: () => 0,
+      budget: { charge: () => 0, owe: () => undefined, read: () => true },
+      journal,
+      room: () => 2 ** 20,
       begin: type => {
         this.#writer.begin();
         this.#writer.field(35, type);
@@ -167,6 +185,7 @@ class Client {
   #took(message: string): void {
     const book = this.books.get(/\|262=(r\d+)\|/.exec(message)?.[1] ?? '');
     if (/\|35=[WX]\|/.test(message)) book?.take(message);
+    this.got.push(message);
   }
 }
 
@@ -255,7 +274,7 @@ const topOf = (side: Map<number, number>, sign: number, levels: number): [string
     .map(([price, size]) => [String(price), String(size)]);
 
 describe('R73 the books of FIX clients', () => {
-  it('R73 end as the encoder’s, whatever was lost, paused, conflated or held back in between', () => {
+  it('R73 end as the encoder’s, whatever was lost, paused, conflated or held back in between, and the journal knows each message', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), steps => {
         const market = new Market();
@@ -278,6 +297,10 @@ describe('R73 the books of FIX clients', () => {
               offers: topOf(market.asks, 1, levels),
             });
           }
+        }
+        for (const [i, { market: data, got }] of market.clients.entries()) {
+          data.close(false);
+          expect(market.journal.gotBy(`c${i}`)).toEqual(positionsIn(got));
         }
       }),
       { numRuns: 1000 },

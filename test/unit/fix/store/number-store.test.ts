@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -119,6 +119,48 @@ describe('R73 sequence numbers', () => {
     const { store, faults } = storeOf(await FolderEntries.open(folder));
     expect(await store.open(KEY, 'CLIENT')).toMatchObject({ ok: false, code: 'unavailable' });
     expect(faults).toHaveLength(1);
+  });
+
+  it('R73 of a session that ended while they could not be written are those that it ended with', async () => {
+    const entries = new SharedEntries();
+    const { store, faults } = storeOf(entries);
+    await store.open(KEY, 'CLIENT');
+    const write = entries.write.bind(entries);
+    entries.write = () => Promise.reject(new Error('no space'));
+    // Further than the entry is ahead of its session.
+    await store.release(KEY, { nextIn: 9, nextOut: 3 * AHEAD });
+    expect(faults).toEqual(['cannot write sequence numbers']);
+    expect(await store.open(KEY, 'CLIENT')).toMatchObject({ ok: false, code: 'unavailable' });
+    entries.write = write;
+    expect(await store.open(KEY, 'CLIENT')).toEqual({ ok: true, numbers: { nextIn: 9, nextOut: 3 * AHEAD } });
+  });
+
+  it('R73 of a session whose folder went away are those that it ended with, once there is a folder again', async () => {
+    const folder = newFolder();
+    const { store, faults } = storeOf(await FolderEntries.open(folder));
+    await store.open(KEY, 'CLIENT');
+    rmSync(folder, { recursive: true });
+    await store.release(KEY, { nextIn: 9, nextOut: 100 });
+    expect(await store.open(KEY, 'CLIENT')).toMatchObject({ ok: false, code: 'unavailable' });
+    expect(faults).toHaveLength(2);
+    mkdirSync(folder);
+    expect(await store.open(KEY, 'CLIENT')).toEqual({ ok: true, numbers: { nextIn: 9, nextOut: 100 } });
+  });
+
+  it('R73 of such a session are not used once another gateway has them', async () => {
+    const entries = new SharedEntries();
+    const one = storeOf(entries);
+    await one.store.open(KEY, 'CLIENT');
+    const write = entries.write.bind(entries);
+    entries.write = () => Promise.reject(new Error('no route'));
+    await one.store.release(KEY, { nextIn: 9, nextOut: 100 });
+    entries.write = write;
+    const other = storeOf(entries, { holder: 'node-2' });
+    other.clock.nowMs += HELD_MS;
+    one.clock.nowMs += HELD_MS;
+    expect(await other.store.open(KEY, 'CLIENT')).toMatchObject({ ok: true });
+    await other.store.release(KEY, { nextIn: 40, nextOut: 50 });
+    expect(await one.store.open(KEY, 'CLIENT')).toEqual({ ok: true, numbers: { nextIn: 40, nextOut: 50 } });
   });
 
   it('R73 are held by one gateway at a time, until it releases them', async () => {

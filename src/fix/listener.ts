@@ -1,0 +1,119 @@
+/** Listens for FIX clients, with TLS where there is a certificate. */
+import { readFileSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import type { FixConfig } from '../config/environment.js';
+import { WatchedFiles } from '../config/watched-files.js';
+
+const TLS_MIN_VERSION = 'TLSv1.2';
+// A client that ends its side has left.
+const SOCKET_OPTIONS = { allowHalfOpen: false, pauseOnConnect: false };
+
+interface ListenerParts {
+  readonly host: string;
+  readonly tls: FixConfig['tls'];
+  /** How long a TLS handshake may take. */
+  readonly handshakeMsMax: number;
+  /** A client has connected: whether it may go on. @param handshakes of other clients that are under way */
+  readonly mayConnect: (socket: Socket, handshakes: number) => boolean;
+  /** It may log on. */
+  readonly onConnected: (socket: Socket) => void;
+  readonly onFault: (what: string, cause: unknown) => void;
+}
+
+export class FixListener {
+  readonly #parts: ListenerParts;
+  #server: Server | undefined;
+  #stopWatching = () => {};
+  /** Sockets that are open, and those of them whose TLS handshake is done. */
+  #open = 0;
+  #secured = 0;
+
+  constructor(parts: ListenerParts) {
+    this.#parts = parts;
+  }
+
+  get isListening(): boolean {
+    return this.#server?.listening === true;
+  }
+
+  /** @returns the port; undefined when it is unavailable */
+  async listen(port: number): Promise<number | undefined> {
+    const { host, onFault } = this.#parts;
+    const server = this.#newServer();
+    const listening = await new Promise<boolean>(resolve => {
+      server.once('error', () => resolve(false));
+      server.listen({ host, port }, () => resolve(true));
+    });
+    if (!listening) {
+      this.#stopWatching();
+      return undefined;
+    }
+    server.on('error', cause => onFault('FIX listener', cause));
+    this.#server = server;
+    const address = server.address();
+    return typeof address === 'object' ? address?.port : undefined;
+  }
+
+  /** Frees the port; connections stay. */
+  stop(): void {
+    this.#stopWatching();
+    this.#server?.close();
+    this.#server = undefined;
+  }
+
+  #newServer(): Server {
+    const { tls, mayConnect, onConnected } = this.#parts;
+    if (tls === undefined) {
+      return createServer(SOCKET_OPTIONS, socket => {
+        if (mayConnect(socket, 0)) onConnected(socket);
+        else socket.destroy();
+      });
+    }
+    const secure = this.#newTlsServer(tls);
+    // Limits apply before the handshake, which costs more than all that comes before the Logon.
+    return createServer(SOCKET_OPTIONS, socket => {
+      if (!mayConnect(socket, this.#open - this.#secured)) {
+        socket.destroy();
+        return;
+      }
+      this.#open++;
+      socket.once('close', () => this.#open--);
+      secure.emit('connection', socket);
+    });
+  }
+
+  /** It does the handshakes of sockets that are handed to it, and does not listen itself. */
+  #newTlsServer(files: NonNullable<FixConfig['tls']>): TlsServer {
+    const options = {
+      ...SOCKET_OPTIONS,
+      ...contextOf(files),
+      minVersion: TLS_MIN_VERSION,
+      handshakeTimeout: this.#parts.handshakeMsMax,
+    } as const;
+    const server = createTlsServer(options, socket => {
+      this.#secured++;
+      socket.once('close', () => this.#secured--);
+      this.#parts.onConnected(socket);
+    });
+    // A failed handshake ends that connection alone; one that takes too long stays open unless it is ended here.
+    server.on('tlsClientError', (_cause, socket) => socket.destroy());
+    const watched = new WatchedFiles([files.certFile, files.keyFile]);
+    void watched.read(async () => undefined);
+    this.#stopWatching = watched.watch(() =>
+      watched.read(async () => {
+        try {
+          server.setSecureContext({ ...contextOf(files), minVersion: TLS_MIN_VERSION });
+        } catch (cause) {
+          this.#parts.onFault('new FIX certificate unusable; keeping the current one', cause);
+        }
+      }),
+    );
+    return server;
+  }
+}
+
+/** @throws {Error} if the files cannot be read */
+function contextOf({ certFile, keyFile }: NonNullable<FixConfig['tls']>): { cert: Buffer; key: Buffer } {
+  return { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+}

@@ -1,0 +1,121 @@
+/**
+ * Records what one client gets of its subscriptions: from when to when it gets what a view sends to all (view-journal.ts),
+ * and what it alone is sent. Records stand in the journal in the order in which things happened.
+ */
+import type { StreamPosition } from '../../protocol/stream-position.js';
+import type { FixView } from './view.js';
+import { type JournalOptions, membersOf, type ViewJournal, type ViewShare } from './view-journal.js';
+
+/** Why a view no longer reaches a client whose subscription stays. */
+export type PauseReason = 'slow_consumer' | 'resync' | 'moved';
+
+/** Runs in one `sent` record at most. */
+const RUNS_MAX = 256;
+
+/** What a subscription gets of one of its views. */
+export interface Followed {
+  /** MDReqID. */
+  readonly id: string;
+  readonly view: FixView;
+  readonly share: ViewShare;
+}
+
+/** What a client alone was sent and is not recorded yet. */
+interface Sent {
+  readonly followed: Followed;
+  readonly epoch: string;
+  readonly runs: [number, number][];
+}
+
+export class ClientJournal {
+  readonly #c: string;
+  readonly #views: ViewJournal;
+  readonly #options: JournalOptions;
+  #sent: Sent | undefined;
+
+  /** @param c id of the connection */
+  constructor(c: string, views: ViewJournal, options: JournalOptions) {
+    this.#c = c;
+    this.#views = views;
+    this.#options = options;
+  }
+
+  subscribed(followed: Followed): void {
+    const { outlet, worker } = this.#options;
+    outlet.record({ k: 'subscribed', ...this.#of(followed), w: worker, epoch: '', seq: null });
+  }
+
+  unsubscribed({ id, view }: Followed): void {
+    this.flush();
+    this.#options.outlet.record({ k: 'unsubscribed', c: this.#c, topic: view.topic, id });
+  }
+
+  /** It gets what the view sends from here on. Match each call with one of `paused` or `left`. */
+  live(followed: Followed, { epoch, seq }: StreamPosition): void {
+    this.flush();
+    const { outlet, worker } = this.#options;
+    this.#views.join(followed.view, followed.share, seq);
+    outlet.record({ k: 'live', ...this.#of(followed), w: worker, epoch, seq });
+  }
+
+  paused(followed: Followed, { epoch, seq }: StreamPosition, reason: PauseReason): void {
+    this.left(followed);
+    const { id, view } = followed;
+    this.#options.outlet.record({ k: 'paused', c: this.#c, topic: view.topic, id, epoch, seq, reason });
+  }
+
+  /** It no longer gets what the view sends, as another record says. */
+  left({ view, share }: Followed): void {
+    this.#views.leave(view, share);
+  }
+
+  /** A whole document was sent to it alone. */
+  snapshot(followed: Followed, { epoch, seq }: StreamPosition): void {
+    this.flush();
+    this.#options.outlet.record({ k: 'snapshot', ...this.#of(followed), epoch, seq });
+  }
+
+  /** A change was sent to it alone. */
+  sent(followed: Followed, epoch: string, prevSeq: number, seq: number): void {
+    const sent = this.#sent;
+    if (sent?.followed === followed && sent.epoch === epoch && sent.runs.length < RUNS_MAX) {
+      sent.runs.push([prevSeq, seq]);
+      return;
+    }
+    this.flush();
+    this.#sent = { followed, epoch, runs: [[prevSeq, seq]] };
+  }
+
+  /** It was told alone that the view is held back. */
+  stale(followed: Followed, reason: string): void {
+    this.flush();
+    const { epoch, seq } = followed.view;
+    this.#options.outlet.record({ k: 'stale', ...this.#of(followed), epoch, seq, reason });
+  }
+
+  /** It was told alone that trades are lost. */
+  lost(followed: Followed, from: number, to: number, reason: string): void {
+    this.flush();
+    const { epoch } = followed.view;
+    this.#options.outlet.record({ k: 'gap', ...this.#of(followed), epoch, from, to, reason });
+  }
+
+  /** A request is refused. @param code the field that says why */
+  refused(code: string): void {
+    this.flush();
+    this.#options.outlet.record({ k: 'refused', c: this.#c, what: 'command', code });
+  }
+
+  /** Records what `sent` collected. Call every 100 ms, and at the end. */
+  flush(): void {
+    const sent = this.#sent;
+    if (sent === undefined) return;
+    this.#sent = undefined;
+    const { followed, epoch, runs } = sent;
+    this.#options.outlet.record({ k: 'sent', ...this.#of(followed), epoch, runs });
+  }
+
+  #of({ id, view, share }: Followed) {
+    return { c: this.#c, id, ...membersOf(view, share.part) };
+  }
+}

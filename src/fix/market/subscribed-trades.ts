@@ -1,0 +1,69 @@
+/** The trades of one subscription: in order, and none missing without notice. */
+import type { StreamPosition } from '../../protocol/stream-position.js';
+import type { ChainPlace, Entries } from './entries.js';
+import type { MarketClient, Recipient } from './market-client.js';
+import type { SubscriptionJournal } from './subscription-journal.js';
+import type { FixView } from './view.js';
+
+/** From where to where trades are missing; 0 and 0: nobody knows how many. */
+interface MissingTrades {
+  readonly from: number;
+  readonly to: number;
+}
+
+export class SubscribedTrades {
+  readonly view: FixView;
+  readonly #subscription: Recipient;
+  readonly #client: MarketClient;
+  readonly #journal: SubscriptionJournal | undefined;
+  /** Position of the last one that was sent, or announced as lost; no epoch: the topic has none yet. */
+  #sent: StreamPosition = { epoch: '', seq: 0 };
+
+  constructor(view: FixView, subscription: Recipient, client: MarketClient, journal: SubscriptionJournal | undefined) {
+    this.view = view;
+    this.#subscription = subscription;
+    this.#client = client;
+    this.#journal = journal;
+  }
+
+  /** The position that the client's trades begin behind. @param isSilent nothing is sent yet */
+  begin({ epoch, seq }: StreamPosition, isSilent: boolean): void {
+    if (this.#sent.epoch === '') this.#sent = { epoch, seq };
+    if (!isSilent) this.#journal?.live(this.view, { epoch, seq });
+  }
+
+  sent(entries: Entries, place: ChainPlace): void {
+    this.#client.change(this.#subscription, entries, place);
+    this.#sent = place;
+  }
+
+  lost(missing: MissingTrades, reason: string): void {
+    const { epoch, seq } = this.view;
+    this.#client.news([this.#subscription.symbol], 'TRADES LOST', this.#text(missing, reason));
+    this.#sent = { epoch, seq };
+  }
+
+  pause(): void {
+    this.#journal?.pause(this.view, this.#sent, 'slow_consumer');
+  }
+
+  /** Announces what was not sent. */
+  resume(): void {
+    const { view } = this;
+    const { epoch, seq } = this.#sent;
+    if (epoch === '') return;
+    const missing = epoch === view.epoch ? { from: seq + 1, to: view.seq } : { from: 0, to: 0 };
+    if (missing.to === 0 || missing.to >= missing.from) {
+      this.lost(missing, 'slow consumer');
+      this.#journal?.lost(view, missing.from, missing.to, 'slow_consumer');
+    }
+    this.#journal?.live(view, { epoch: view.epoch, seq: view.seq });
+  }
+
+  #text({ from, to }: MissingTrades, reason: string): string {
+    const { symbol } = this.#subscription;
+    return to > 0
+      ? `trades ${from} to ${to} of ${symbol} are lost (${reason})`
+      : `trades of ${symbol} may be lost (${reason})`;
+  }
+}

@@ -140,7 +140,8 @@ export class EventReplays {
     const { epoch } = this.#origin;
     const message = { type: 'gap', topic: this.#topic, from: replay.prevSeq + 1, to, reason, epoch };
     const times = { tsEventMicros: 0, hubMicros: 0 };
-    const origin = { ...this.#origin, ...times, seq: to, request, reason: gapNumber(reason) };
+    const chain = { prevSeq: replay.prevSeq, seq: to };
+    const origin = { ...this.#origin, ...times, ...chain, request, reason: gapNumber(reason) };
     const detail = detailOfLane(replay.lane);
     emitGap(this.#out, this.#kind, FrameKind.replay, detail, receiversOf(replay), origin, message);
   }
@@ -153,11 +154,13 @@ export class EventReplays {
     const origin = { ...this.#origin, request, seq: replay.prevSeq, hubMicros: 0 };
     const receivers = receiversOf(replay);
     if (this.#kind.isBatched) {
+      origin.prevSeq = batch[0]?.message.prev_seq as number;
       this.#out.emitBatch(FrameKind.replay, 0, receivers, origin, batch);
       return;
     }
     for (const { message, tsEventMicros } of batch) {
       origin.tsEventMicros = tsEventMicros;
+      origin.prevSeq = message.prev_seq as number;
       this.#out.emit(FrameKind.replay, REALTIME, detailOfLane(lane), receivers, origin, message);
     }
   }

@@ -102,6 +102,7 @@ export class EventSource implements SourceEncoder {
     if (this.#refusedFrom > 0) this.flush();
     const prevSeq = this.#origin.seq;
     this.#origin.seq = at.seq;
+    this.#origin.prevSeq = prevSeq;
     this.#origin.tsEventMicros = at.tsEventMicros;
     this.#origin.hubMicros = at.hubMicros;
     if (quiet) return 'applied';
@@ -164,6 +165,7 @@ export class EventSource implements SourceEncoder {
     const before = isTraced ? traces.resume(this.#batchTraces) : 0;
     if (this.#findReceivers(0)) {
       this.#origin.hubMicros = this.#batchHubMicros;
+      this.#origin.prevSeq = batch[0]?.message.prev_seq as number;
       this.#parts.out.emitBatch(FrameKind.event, this.#detail(0), this.#receivers, this.#origin, batch);
     }
     if (isTraced) traces.end(before);
@@ -176,7 +178,7 @@ export class EventSource implements SourceEncoder {
     this.#origin.seq = Math.max(this.#origin.seq, to);
     const topic = topicOf(this.kind.stream, this.name);
     // An announcement has no message whose age could be measured.
-    const origin = { ...this.#origin, hubMicros: 0, reason: gapNumber(reason) };
+    const origin = { ...this.#origin, prevSeq: first - 1, hubMicros: 0, reason: gapNumber(reason) };
     for (let view = 0; view < this.#views.length; view++) {
       if (!this.#findReceivers(view)) continue;
       const message: Message = { type: 'gap', topic, from: first, to, reason, epoch: this.#origin.epoch };

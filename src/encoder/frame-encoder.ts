@@ -100,6 +100,8 @@ export interface FrameOrigin {
   readonly epoch: string;
   readonly epochBytes: Uint8Array;
   readonly seq: number;
+  /** The seq that the frame follows; of a gap, the last one before the loss. */
+  readonly prevSeq: number;
   /** Publisher's event time, µs; 0: unknown. */
   readonly tsEventMicros: number;
   readonly hubMicros: number;
@@ -119,6 +121,7 @@ export const newOrigin = (source: number): Mutable<FrameOrigin> => ({
   epoch: '',
   epochBytes: new Uint8Array(0),
   seq: 0,
+  prevSeq: 0,
   tsEventMicros: 0,
   hubMicros: 0,
   reason: 0,
@@ -293,6 +296,7 @@ export class FrameEncoder {
       0,
       written.length,
       this.traces.current,
+      origin.prevSeq,
     );
     if (this.traces.current !== 0) this.traces.wrote(origin.source, lane, origin.seq, written.length);
     this.frames++;

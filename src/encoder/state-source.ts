@@ -248,6 +248,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     const now = this.view(track.detail);
     if (now === undefined) return;
     const { last, lastSeq } = track;
+    this.#origin.prevSeq = lastSeq;
     if (last !== undefined && !track.needsSnapshot) {
       const message = this.delta(track.detail, last, now, lastSeq, this.#origin);
       if (message !== undefined) {
@@ -338,6 +339,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     };
     const reason = staleNumber(hold.reason);
     const origin = { ...this.#origin, tsEventMicros: 0, hubMicros: 0, request, reason };
+    if (!hasDocument) setEpoch(origin, message.epoch as string);
     this.#out.emit(kind, rateClass, detail, masks, origin, message);
   }
 

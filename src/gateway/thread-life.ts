@@ -26,6 +26,8 @@ export class ThreadLife {
   readonly corking = new Corking();
   readonly log: ClientLog;
   readonly live: LiveTokens;
+  /** The time of day, also of what the journal records. */
+  readonly clock = new WallClock();
   /** Undefined: there is no journal. */
   readonly journal: JournalOutlet | undefined;
   /** Set once there is something to count. */
@@ -43,8 +45,7 @@ export class ThreadLife {
       post,
       nowMs: () => performance.now(),
     });
-    const clock = new WallClock();
-    this.journal = data.journal && new JournalOutlet(data.journal, data.worker, () => clock.nowMicros());
+    this.journal = data.journal && new JournalOutlet(data.journal, data.worker, () => this.clock.nowMicros());
     this.proxies = new TrustedProxies(data.config.trustedProxies);
     this.apps = new Apps(data.config.tls, this.pending, this.proxies);
   }

@@ -24,7 +24,7 @@ import type { Ending, Streams } from './worker-streams.js';
 
 export function newClients(
   { data, post, fault }: ThreadLife,
-  { views, outbox, budgets, subscriptions, wake }: Streams,
+  { views, outbox, budgets, subscriptions, wake, receipts, records }: Streams,
   authentication: Authentication,
   sessions: ReadonlySet<Session>,
   turns: ServedTurns,
@@ -37,7 +37,10 @@ export function newClients(
   const revocations = new RevocationList({ lives: livesOf(config) });
   for (const revocation of data.revocations) revocations.take(revocation);
   const credentials = new Credentials(authentication, limits, revocations);
-  const keepalive = newKeepalive(config, sessions, outbox, ending);
+  const keepalive = newKeepalive(config, sessions, outbox, ending, session => {
+    // Only a probe's answer says how far the client has received.
+    if (records === undefined || !receipts.probe(session)) session.socket?.ping();
+  });
   const userSlots = new UserSlots({ policy: userLimitPolicy, limits, sessions, post, end: ending.end });
   const use = new SimultaneousUse({
     counts: new UseCounts(config.products, data, limits.refused),
@@ -59,6 +62,7 @@ export function newClients(
       keepalive.renewed(session, session.credential.expiresAtMs);
       userSlots.taken(session);
       use.renewed(session);
+      records?.authenticated(session);
     },
   });
   const commands = new CommandHandler({
@@ -69,6 +73,7 @@ export function newClients(
     turns,
     budgets,
     namesMax: subscriptionsMax,
+    records,
     onFault: fault,
   });
   return {
@@ -94,6 +99,7 @@ function newKeepalive(
   sessions: ReadonlySet<Session>,
   outbox: Outbox,
   ending: Ending,
+  ping: (session: Session) => void,
 ): Keepalive<Session> {
   return new Keepalive<Session>({
     ...times,
@@ -101,7 +107,7 @@ function newKeepalive(
     nowMs: () => performance.now(),
     unixMs: () => Date.now(),
     sessions,
-    ping: session => session.socket?.ping(),
+    ping,
     close: (session, code) => ending.end(session, code, code === CloseCode.idle ? 'idle' : 'token expired'),
     terminate: session => session.socket?.close(),
     warnExpiring: session => {

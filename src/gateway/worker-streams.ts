@@ -1,11 +1,13 @@
 /** What is wired to what between the rings and the sockets of a gateway thread. */
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/close-code.js';
-import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
+import { monotonicMicros } from '../protocol/wall-clock.js';
 import { RingReader } from '../threads/ring.js';
 import { TraceReportWriter } from '../threads/trace-reports.js';
 import { Fanout } from './delivery/fanout.js';
 import { Gaps } from './events/gaps.js';
+import { DeliveryJournal } from './journal/delivery-journal.js';
+import { SessionJournal } from './journal/session-journal.js';
 import { RankCells } from './limits/rank.js';
 import { WorkBudgets } from './limits/work-budgets.js';
 import type { Session } from './model/session.js';
@@ -30,9 +32,9 @@ export interface Ending {
   readonly cut: (session: Session, code: CloseCode) => void;
 }
 
-export function newStreams({ data, apps, log, post }: ThreadLife, sessions: ReadonlySet<Session>, ending: Ending) {
+export function newStreams(life: ThreadLife, sessions: ReadonlySet<Session>, ending: Ending) {
+  const { data, apps, log, clock, post } = life;
   const { config, worker, rings } = data;
-  const wallClock = new WallClock();
   const doorbell = new Int32Array(data.doorbells);
   /** Makes the pump take a turn even if the rings are empty. */
   const wake = () => {
@@ -43,18 +45,22 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
   const turn = { current: 0 };
   const sent = new Map<string, SentCell>();
   const sentCell = sentCellsIn(sent);
+  const { delivery, records } = newJournals(life, turn, eventSymbols);
   const views = new Views(
     rings.length,
     interestTeller(changes => post({ type: 'interest', changes })),
     sentCell,
+    undefined,
+    delivery,
   );
   const publish: Publish = (topic, bytes, isBinary, compress) => apps.publish(topic, bytes, isBinary, compress);
   const outbox = new Outbox(
     publish,
-    () => wallClock.nowMicros(),
+    () => clock.nowMicros(),
     sentCell,
     config.compression,
     config.limits.snapshotFrameBytesMax,
+    delivery,
   );
   const gaps = new Gaps(outbox, source => eventSymbols.get(source));
   const budgets = new WorkBudgets({
@@ -64,7 +70,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     nowMicros: monotonicMicros,
   });
   const nowMs = () => performance.now();
-  const { receipts, ages, slowStart } = newAges(config, outbox, sessions, nowMs);
+  const { receipts, ages, slowStart } = newAges(config, outbox, sessions, nowMs, records);
   const subscriptions = new Subscriptions({
     views,
     outbox,
@@ -112,7 +118,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     outbox,
     gaps,
     nowMicros: monotonicMicros,
-    timeOfDayMicros: () => wallClock.nowMicros(),
+    timeOfDayMicros: () => clock.nowMicros(),
     ladder,
     turn,
     traces: data.traces === undefined ? undefined : new TraceReportWriter(data.traces),
@@ -130,9 +136,30 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     bufferedTotal,
     ladder,
     fanout,
+    records,
   };
 }
 export type Streams = ReturnType<typeof newStreams>;
+
+/** What is recorded of deliveries and of sessions; undefined without a journal. */
+function newJournals(
+  { data, journal: outlet, log, clock }: ThreadLife,
+  turn: { readonly current: number },
+  eventSymbols: ReadonlyMap<number, string>,
+): { readonly delivery?: DeliveryJournal; readonly records?: SessionJournal } {
+  if (outlet === undefined) return {};
+  const { worker } = data;
+  const idOf = (connection: number) => log.ids.text(connection);
+  const delivery = new DeliveryJournal({
+    outlet,
+    worker,
+    turn,
+    connectionOf: ({ id }) => idOf(id),
+    symbolOf: source => eventSymbols.get(source),
+  });
+  const times = { nowMicros: () => clock.nowMicros(), nowMs: () => performance.now() };
+  return { delivery, records: new SessionJournal({ delivery, worker, idOf, ...times }) };
+}
 
 /** How far clients have received what they were sent, and how old what they hold is. */
 function newAges(
@@ -140,6 +167,7 @@ function newAges(
   outbox: Outbox,
   sessions: ReadonlySet<Session>,
   nowMs: () => number,
+  records: SessionJournal | undefined,
 ) {
   const { lowWaterBytes, suspendBytes } = marksOf(limits.backpressureBytesMax);
   const receipts: Receipts = new Receipts({
@@ -148,7 +176,11 @@ function newAges(
     lowWaterBytes,
     probedBytesMax: suspendBytes,
     ping: (session, payload) => session.socket?.ping(payload),
-    onReceived: (session, ageMs) => ages.observe(session.tier, ageMs),
+    handOver: () => records?.handOver() ?? 0,
+    onReceived: (session, ageMs, atMicros) => {
+      ages.observe(session.tier, ageMs);
+      records?.confirmed(session, atMicros);
+    },
     onBegin: session => slowStart.begin(session),
   });
   const slowStart = new SlowStart({ receipts, maxAgeMs, nowMs });

@@ -8,6 +8,7 @@ import { pump } from './delivery/pump.js';
 import { Admissions } from './edge/admission.js';
 import { DemoPage } from './edge/demo-page.js';
 import { GatewayServer } from './edge/server.js';
+import { CONFIRMED_INTERVAL_MS } from './journal/session-journal.js';
 import { CONTROL_FRAMES_PER_SECOND, MessageRate } from './limits/message-rate.js';
 import { Owners } from './limits/owner.js';
 import { MainMessages, type MainMessagesParts } from './main-messages.js';
@@ -132,6 +133,8 @@ export class GatewayWorker {
     setInterval(() => keepalive.check(), keepalive.checkIntervalMs).unref();
     setInterval(() => apps.closeUnused(), APPS_CHECK_MS).unref();
     setInterval(() => revocations.expire(), REVOCATIONS_EXPIRE_MS).unref();
+    const { records } = this.#streams;
+    if (records !== undefined) setInterval(() => records.flush(), CONFIRMED_INTERVAL_MS).unref();
     const overload = this.#overload;
     setInterval(() => overload.check(fanout.counters), CHECK_INTERVAL_MS).unref();
     const heartbeats = new Heartbeats(views, outbox, config.times, monotonicMicros);
@@ -144,7 +147,7 @@ export class GatewayWorker {
 /** From the listening socket to the sessions. */
 function newServer(
   { data, apps, pending, proxies, corking, log, live, journal, fault }: ThreadLife,
-  { views, outbox, budgets, subscriptions, ladder, fanout }: Streams,
+  { views, outbox, budgets, subscriptions, ladder, fanout, records }: Streams,
   { symbols, limits, credentials, keepalive, userSlots, use, replies, commands }: Clients,
   sessions: Set<Session>,
   turns: ServedTurns,
@@ -196,6 +199,7 @@ function newServer(
     live,
     readiness: new SharedReadiness(data.readiness),
     journal,
+    records,
     demo: DemoPage.of(config, PAGES),
     sessions,
     onFault: fault,

@@ -4,10 +4,9 @@
  * journal thread writes pseudonyms.
  */
 import { z } from 'zod';
+import { LISTED_MAX } from '../protocol/record-limits.js';
 import { CLASSES, DEPTHS, TIERS } from '../protocol/view-options.js';
 
-/** Entitlements, symbols and product codes listed in one record at most; `more` counts the others. */
-const LISTED_MAX = 64;
 /** Longest text of a free member, such as a reason. */
 const TEXT_MAX = 1024;
 
@@ -131,14 +130,19 @@ export const KINDS = {
       seq,
     },
   ),
-  paused: kind('The topic is no longer sent to this connection; `seq` is the last position handed to its socket.', {
-    c: connection,
-    topic: z.string(),
-    id: view.id,
-    epoch,
-    seq,
-    reason: text,
-  }),
+  paused: kind(
+    'The view of the topic no longer reaches this connection. `seq` is the last position certainly handed to its socket: of what the ' +
+      'view published behind it since `live`, any may be lost. Of a topic of all symbols, another record with `symbol` says it for one.',
+    {
+      c: connection,
+      topic: z.string(),
+      symbol: view.symbol,
+      id: view.id,
+      epoch,
+      seq,
+      reason: text,
+    },
+  ),
   sent: kind('Market data sent to this connection alone: catch-up, replays, and what was queued for it.', {
     c: connection,
     ...view,

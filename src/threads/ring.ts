@@ -9,19 +9,20 @@
  *
  * Positions count 8-byte units, modulo 2^32, and are compared by signed difference.
  *
- * Frame: 48-byte header, payload, padding to 8 bytes, never wrapped around the ring's end.
+ * Frame: 56-byte header, payload, padding to 8 bytes, never wrapped around the ring's end.
  * `0 u32 frame bytes · 4 u8 kind · 5 u8 lane · 6 u8 epoch bytes · 7 u8 trace (0: none) · 8 u32 source ·`
  * `12 u32 workers (bit mask) · 16 f64 seq · 24 f64 hub time µs · 32 u32 payload bytes · 36 u32 tag ·`
- * `40 f64 event time µs or reason`
+ * `40 f64 event time µs or reason · 48 f64 previous seq`
  *
  * The epoch comes before the payload. The tag of an answer is the request number; in all other frames it stands for
  * the epoch (`epochTagOf`). A frame that says why something is missing or stale has the number of the reason in place of
- * the publisher's event time; a replayed message has neither.
+ * the publisher's event time; a replayed message has neither. The previous seq is what the message says that it follows: of
+ * several in one frame, the first; of a gap, where the loss begins.
  */
 import { align8 } from '../protocol/align8.js';
 import { fnv1a } from '../protocol/fnv.js';
 
-const FRAME_HEADER_BYTES = 48;
+const FRAME_HEADER_BYTES = 56;
 
 export const FrameKind = {
   /** A change of a state topic: publish to the view. */
@@ -142,6 +143,7 @@ export class RingWriter {
     start: number,
     end: number,
     trace = 0,
+    prevSeq = 0,
   ): void {
     const size = end - start;
     if (epoch.length + size > this.payloadBytesMax) {
@@ -158,6 +160,7 @@ export class RingWriter {
     this.#u32[(at + 32) >> 2] = size;
     this.#u32[(at + 36) >> 2] = tag;
     this.#f64[(at + 40) >> 3] = eventMicrosOrReason;
+    this.#f64[(at + 48) >> 3] = prevSeq;
     const body = at + FRAME_HEADER_BYTES;
     this.#bytes.set(epoch, body);
     this.#bytes.set(
@@ -213,6 +216,8 @@ export class RingReader {
   lane = 0;
   source = 0;
   seq = 0;
+  /** The seq that the message follows; of a gap, the last one before the loss. */
+  prevSeq = 0;
   hubMicros = 0;
   /** The trace of the message (observe/tracing); 0: it is not traced. */
   trace = 0;
@@ -294,6 +299,7 @@ export class RingReader {
       this.hubMicros = this.#f64[(at + 24) >> 3] ?? 0;
       this.tag = this.#u32[(at + 36) >> 2] ?? 0;
       this.eventMicrosOrReason = this.#f64[(at + 40) >> 3] ?? 0;
+      this.prevSeq = this.#f64[(at + 48) >> 3] ?? 0;
       this.epochStart = at + FRAME_HEADER_BYTES;
       this.payloadStart = this.epochStart + ((head >>> 16) & 0xff);
       this.payloadEnd = this.payloadStart + (this.#u32[(at + 32) >> 2] ?? 0);

@@ -9,6 +9,7 @@ import { laneOf } from '../../src/threads/lanes.js';
 import { RecordKind } from '../../src/threads/records.js';
 import { EventLog } from '../support/event-log.js';
 import type { FakeSocket } from '../support/fake-uws.js';
+import type { NewJournal } from '../support/journal/recorded.js';
 import { ModelClient } from '../support/model-client.js';
 import { OneThreadGateway } from '../support/one-thread.js';
 import { OneThreadFeed } from '../support/one-thread-feed.js';
@@ -41,6 +42,7 @@ export interface ModelSetup {
   readonly backpressureBytes: number;
   /** Nothing goes wrong, so that nothing may be lost. */
   readonly isCalm: boolean;
+  readonly newJournal?: NewJournal;
 }
 
 interface ClientKind {

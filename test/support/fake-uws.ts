@@ -29,6 +29,8 @@ export class FakeSocket {
   isReading = true;
   isOpen = true;
   readonly session: Session;
+  /** Told of each message that the socket takes, whether or not the client ever reads it. */
+  onTaken: (bytes: Uint8Array, isBinary: boolean) => void = () => {};
   readonly #uws: FakeUws;
   readonly #receive: Receive;
   #buffer: Message[] = [];
@@ -132,6 +134,7 @@ export class FakeSocket {
   }
 
   #take(bytes: Uint8Array, isBinary: boolean): number {
+    this.onTaken(bytes, isBinary);
     if (this.isReading && this.#buffer.length === 0) {
       this.#receive(bytes, isBinary, false);
       return SEND_OK;

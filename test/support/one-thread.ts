@@ -8,6 +8,7 @@ import { SymbolLookup } from '../../src/gateway/commands/symbol-lookup.js';
 import { TopicCommands } from '../../src/gateway/commands/topic-commands.js';
 import { Fanout } from '../../src/gateway/delivery/fanout.js';
 import { Gaps } from '../../src/gateway/events/gaps.js';
+import type { DeliveryJournal } from '../../src/gateway/journal/delivery-journal.js';
 import type { Session, Socket } from '../../src/gateway/model/session.js';
 import { Outbox } from '../../src/gateway/sending/outbox.js';
 import type { Reauthentication } from '../../src/gateway/sessions/reauthentication.js';
@@ -23,6 +24,7 @@ import { createRing, RingReader } from '../../src/threads/ring.js';
 import type { FromWorker, InterestChange, ToWorker } from '../../src/threads/thread-messages.js';
 import { newAges } from './ages.js';
 import { FakeSocket, FakeUws, type Receive } from './fake-uws.js';
+import type { NewJournal } from './journal/recorded.js';
 import { type NewSession, newSession, unlimitedPublished } from './new-session.js';
 import type { OneThreadFeed } from './one-thread-feed.js';
 import { newOneThreadHub } from './one-thread-hub.js';
@@ -65,6 +67,8 @@ export interface OneThreadOptions {
   /** How much the kernel takes for a client that does not read. */
   readonly kernelBytes?: number;
   readonly restoreAfterMs?: number;
+  /** Nothing is recorded where it is left out. */
+  readonly newJournal?: NewJournal;
   /** A clock of the test's own. */
   readonly nowMicros?: () => number;
 }
@@ -82,6 +86,7 @@ export class OneThreadGateway {
   readonly #symbols: SymbolLookup;
   readonly #heartbeats: Heartbeats;
   readonly #eventSymbols = new Map<number, string>();
+  readonly #journal: DeliveryJournal | undefined;
   readonly #sessions = new Set<Session>();
   #changes: InterestChange[] = [];
   #retailDue = false;
@@ -99,14 +104,17 @@ export class OneThreadGateway {
     options.feed.deliver = message => this.hub.message(message);
     const sentCell = () => ({ messages: 0, bytes: 0 });
     const turn = { current: 0 };
+    const journal = options.newJournal?.(turn, source => this.#eventSymbols.get(source));
+    this.#journal = journal;
     this.#views = new Views(
       options.encoders,
       change => this.#changes.push(change),
       sentCell,
       options.requestLimits ?? REQUEST_LIMITS,
+      journal,
     );
     const publish = (topic: string, bytes: Uint8Array, isBinary: boolean) => this.#uws.publish(topic, bytes, isBinary);
-    const outbox = new Outbox(publish, nowMicros, sentCell, false);
+    const outbox = new Outbox(publish, nowMicros, sentCell, false, undefined, journal);
     const gaps = new Gaps(outbox, source => this.#eventSymbols.get(source));
     const nowMs = () => nowMicros() / 1000;
     const ages = newAges({
@@ -180,6 +188,14 @@ export class OneThreadGateway {
     this.#sessions.delete(socket.session);
     this.#ladder.closed(socket.session);
     this.subscriptions.closed(socket.session);
+    this.#journal?.record({
+      k: 'closed',
+      c: `c${socket.session.id}`,
+      code: 1006,
+      reason: '',
+      by: 'client',
+      buffered: 0,
+    });
   }
 
   /** The client sends a command. */

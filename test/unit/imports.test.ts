@@ -31,6 +31,7 @@ const ROOMS = [
   'src/gateway/events',
   'src/gateway/sending',
   'src/gateway/views',
+  'src/gateway/journal',
   'src/gateway/supervision',
   'src/gateway/model',
   'src/gateway/limits',

@@ -8,6 +8,7 @@ import { commandUnits, exactUnits } from '../../protocol/costs.js';
 import { mayHoldLongNumber, parseLong } from '../../protocol/exact-json.js';
 import { isNestedDeeper } from '../../protocol/json-depth.js';
 import { MsgpackReader } from '../../protocol/msgpack-reader.js';
+import type { SessionJournal } from '../journal/session-journal.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Session } from '../model/session.js';
 import type { Handled } from '../sessions/maybe-promise.js';
@@ -35,6 +36,8 @@ export interface CommandHandlerOptions {
   readonly budgets: WorkBudgets;
   /** Maximum names in one list of a command. */
   readonly namesMax: number;
+  /** Undefined: nothing is recorded. */
+  readonly records?: SessionJournal | undefined;
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
@@ -166,6 +169,7 @@ export class CommandHandler {
   }
 
   #execute(session: Session, command: Command): Handled {
+    this.#options.records?.command(session, command);
     const { topics, rooms, reauthentication, replies } = this.#options;
     switch (command.action) {
       case 'subscribe':

@@ -7,10 +7,13 @@
 
 import { ALL_TRADES_SOURCE } from '../../protocol/topics.js';
 import { REALTIME, type Tier } from '../../protocol/view-options.js';
+import { WHOLE } from '../../threads/journal-records.js';
 import { classOfLane, detailOfLane, laneWith, TRADES_FULL, variantOfLane } from '../../threads/lanes.js';
 import { epochTagOf, FrameKind, type RingReader } from '../../threads/ring.js';
 import { AUDIENCE_ALL_TRADES, AUDIENCE_RETAIL, type TraceReportWriter } from '../../threads/trace-reports.js';
 import type { Gaps } from '../events/gaps.js';
+import type { DeliveryJournal } from '../journal/delivery-journal.js';
+import type { Place } from '../journal/place.js';
 import { NOTHING_SENT, type TaggedPosition } from '../model/positions.js';
 import type { View } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
@@ -47,6 +50,7 @@ export class Fanout {
   readonly #views: Views;
   readonly #subscriptions: Subscriptions;
   readonly #outbox: Outbox;
+  readonly #journal: DeliveryJournal | undefined;
   readonly #gaps: Gaps;
   readonly #nowMicros: () => number;
   readonly #timeOfDayMicros: () => number;
@@ -75,6 +79,7 @@ export class Fanout {
     this.#views = options.views;
     this.#subscriptions = options.subscriptions;
     this.#outbox = options.outbox;
+    this.#journal = options.outbox.journal;
     this.#gaps = options.gaps;
     this.#nowMicros = options.nowMicros;
     this.#timeOfDayMicros = options.timeOfDayMicros;
@@ -123,6 +128,7 @@ export class Fanout {
     if (this.#views.count(tier) === 0) return;
     const nowMicros = this.#nowMicros();
     this.#passMicros = this.#timeOfDayMicros();
+    this.#journal?.beginPass(this.#passMicros);
     for (let i = 0; i < this.#rings.length; i++) {
       const ring = this.#rings[i];
       if (ring === undefined || !this.#filled[i]) continue;
@@ -176,7 +182,7 @@ export class Fanout {
     const view = isAnswer ? this.#views.asked(ring.tag) : this.#views.get(tier, ring.source, ring.lane);
     if (view === undefined || view.tier !== tier || (view.isBroken && !isAnswer)) return;
     const frame = ring.copy.slice(ring.payloadStart, ring.payloadEnd);
-    view.markStale({ frame, reason: ring.eventMicrosOrReason });
+    view.markStale({ frame, reason: ring.eventMicrosOrReason, epoch: this.#epochText(ring), seq: ring.seq });
     if (!isAnswer) this.#outbox.publishStale(view);
   }
 
@@ -206,13 +212,15 @@ export class Fanout {
     if (view.buffering.size > 0) {
       // Queue before publishing: publishing stamps the bytes in place, and these sockets need them unstamped.
       const bytes = ring.copy.subarray(ring.payloadStart, ring.payloadEnd);
-      this.#subscriptions.viewChanges.queueForBuffering(view, bytes, ring.seq, ring.tag);
+      const place = this.#journal && placeOf(view, ring);
+      this.#subscriptions.viewChanges.queueForBuffering(view, bytes, ring.seq, ring.tag, place);
     }
     const { control, announcements } = this.#outbox;
     const isGap = ring.kind === FrameKind.gap;
     if (isGap) announcements.gap(ring.eventMicrosOrReason, view.subscribers);
     const counted = isGap ? control : view.sent;
     this.#outbox.publish(view, ring.copy, ring.payloadStart, ring.payloadEnd, counted);
+    if (this.#journal !== undefined) this.#journal.published(view, ring);
     if (ring.trace !== 0) this.#tracePublished(view, ring, nowMicros);
   }
 
@@ -235,7 +243,8 @@ export class Fanout {
     if (ring.kind === FrameKind.replay) {
       // Replays are sent to all who asked for the same; what they announce is counted once.
       this.#outbox.announcements.gap(ring.eventMicrosOrReason, 1);
-      recoveries.frame(replay, ring.copy.subarray(ring.payloadStart, ring.payloadEnd), ring.seq);
+      const bytes = ring.copy.subarray(ring.payloadStart, ring.payloadEnd);
+      recoveries.frame(replay, bytes, ring);
       return;
     }
     const epochBytes = ring.copy.subarray(ring.epochStart, ring.payloadStart);
@@ -272,7 +281,9 @@ export class Fanout {
   #announceLosses(view: View): void {
     const sent = view.sentBeforeBreak ?? new Map<number, TaggedPosition>();
     for (const loss of view.seqs.lossesSince(sent)) {
-      this.#outbox.publishControl(view, this.#gaps.gapOf(view, loss, 'overrun'));
+      const gap = this.#gaps.gapOf(view, loss, 'overrun');
+      this.#outbox.publishControl(view, gap);
+      this.#journal?.lossPublished(view, loss.source, gap);
       const last = sent.get(loss.source) ?? NOTHING_SENT;
       view.seqs.find(loss.source)?.announced(last, this.#turn.current);
     }
@@ -303,4 +314,14 @@ export class Fanout {
     this.counters.lastMicros = micros;
     if (micros < this.counters.youngestMicros) this.counters.youngestMicros = micros;
   }
+}
+
+/** Where the ring's frame stands on the view. */
+function placeOf({ epoch }: View, { kind, prevSeq, seq, eventMicrosOrReason: reason }: RingReader): Place {
+  return {
+    epoch,
+    prev: kind === FrameKind.snapshot ? WHOLE : prevSeq,
+    seq,
+    gapReason: kind === FrameKind.gap ? reason : 0,
+  };
 }

@@ -8,6 +8,7 @@ import type { SharedReadiness } from '../../threads/shared-readiness.js';
 import type { CommandHandler } from '../commands/command-handler.js';
 import type { MessageGate } from '../commands/message-gate.js';
 import type { Fanout } from '../delivery/fanout.js';
+import type { SessionJournal } from '../journal/session-journal.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import type { MessageRate } from '../limits/message-rate.js';
 import type { PendingSockets } from '../limits/pending-sockets.js';
@@ -86,6 +87,7 @@ interface ServerParts {
   readonly readiness: SharedReadiness;
   /** Undefined: there is no journal. */
   readonly journal: JournalOutlet | undefined;
+  readonly records: SessionJournal | undefined;
   /** Undefined unless the gateway makes its own key. */
   readonly demo: DemoPage | undefined;
   /** Open sessions; this class fills it. */
@@ -164,6 +166,7 @@ export class GatewayServer {
     this.#closing(code);
     session.events.record('closing', code);
     this.#closedBy.set(session, { code, reason });
+    session.flow.sample(session.socket.getBufferedAmount());
     this.#parts.keepalive.closing(session);
     session.socket.end(code, reason);
   }
@@ -173,6 +176,7 @@ export class GatewayServer {
     if (session.socket === undefined) return;
     this.#closing(code);
     this.#closedBy.set(session, { code, reason: 'cut off without a close frame' });
+    session.flow.sample(session.socket.getBufferedAmount());
     session.socket.close();
   }
 
@@ -237,6 +241,7 @@ export class GatewayServer {
     session.traffic.opened(performance.now());
     session.events.record('connected', session.endpoint);
     this.#parts.log.connected(clientOf(session));
+    this.#parts.records?.connected(session);
     if (admission !== undefined) {
       this.#parts.subscriptions.subscribe(session, admission.requested, admission.warnings);
       // The session now holds its views itself.
@@ -321,6 +326,8 @@ export class GatewayServer {
     const ours = this.#closedBy.get(session);
     if (ours === undefined) this.#closedByClient(code);
     const ended = ours ?? { code, reason: Buffer.from(reason).toString() };
-    this.#parts.log.ended(clientOf(session), ours === undefined ? 'client' : 'gateway', ended, session.traffic);
+    const by = ours === undefined ? 'client' : 'gateway';
+    this.#parts.log.ended(clientOf(session), by, ended, session.traffic);
+    this.#parts.records?.closed(session, by, ended.code, ended.reason, session.flow.sampledBytes);
   }
 }

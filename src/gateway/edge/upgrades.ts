@@ -7,6 +7,7 @@ import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
 import { isMarketData } from '../../protocol/topics.js';
 import type { JournalOutlet } from '../../threads/journal-outlet.js';
 import type { SharedReadiness } from '../../threads/shared-readiness.js';
+import type { SessionJournal } from '../journal/session-journal.js';
 import { type ConnectionLimits, tooMany } from '../limits/connection-limits.js';
 import type { PendingSockets } from '../limits/pending-sockets.js';
 import { spreadRetrySeconds } from '../limits/retry-after.js';
@@ -57,6 +58,7 @@ interface UpgradesParts {
   readonly live: LiveTokens;
   readonly readiness: SharedReadiness;
   readonly journal: Pick<JournalOutlet, 'isRefusing'> | undefined;
+  readonly records: SessionJournal | undefined;
   /** Undefined unless the gateway makes its own key. */
   readonly demo: DemoPage | undefined;
   readonly onRefused: (why: Refusal) => void;
@@ -315,6 +317,7 @@ export class Upgrades {
     // What a credential lacks shows only beside what the gateway read in it.
     const roles = status === 403 ? by?.roles : undefined;
     this.#parts.log.refused(client, { status, code, reason: message, roles });
+    this.#parts.records?.refused(client, status, code, why.product);
   }
 }
 

@@ -8,6 +8,12 @@ import { type Loss, NOTHING_SENT, type TaggedPosition } from '../model/positions
 import type { NotServed, Subscription, View } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 
+interface GapMessage extends Pick<Loss, 'from' | 'to' | 'epoch'> {
+  readonly type: 'gap';
+  readonly topic: string;
+  readonly reason: string;
+}
+
 export class Gaps {
   readonly #outbox: Outbox;
   readonly #eventSymbol: (source: number) => string | undefined;
@@ -62,7 +68,7 @@ export class Gaps {
   }
 
   /** The `gap` message for a loss on a view. */
-  gapOf(view: View, { source, from, to, epoch, isNewEpoch }: Loss, reason: string): object {
+  gapOf(view: View, { source, from, to, epoch, isNewEpoch }: Loss, reason: string): GapMessage {
     const topic = topicOf(view.stream, this.#eventSymbol(source) ?? view.symbol);
     return { type: 'gap', topic, from, to, reason: isNewEpoch ? 'new_epoch' : reason, epoch };
   }
@@ -70,7 +76,11 @@ export class Gaps {
   /** Reports one loss. If the report itself is dropped, it is repeated once the socket has drained. */
   tell(subscription: Subscription, loss: Loss, sent: TaggedPosition): void {
     const { view, session } = subscription;
-    if (this.#outbox.send(session, this.gapOf(view, loss, 'slow_consumer'))) return;
+    const gap = this.gapOf(view, loss, 'slow_consumer');
+    if (this.#outbox.send(session, gap)) {
+      this.#outbox.journal?.lossTold(session, view, loss.source, gap);
+      return;
+    }
     if (subscription.sentSeqs === undefined) subscription.recordSent(view.seqs.surelySent(0));
     subscription.recordSentOf(loss.source, sent);
   }

@@ -1,6 +1,7 @@
 /** What a returning client missed of each event topic, and the command that asked for it. */
 
 import type { StreamPosition } from '../../protocol/stream-position.js';
+import type { Place } from '../journal/place.js';
 import type { TaggedPosition } from '../model/positions.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Delivery } from '../sending/deliveries.js';
@@ -13,6 +14,8 @@ export interface Frame {
   readonly seq: number;
   /** Stands for the epoch. */
   readonly tag: number;
+  /** For the journal. */
+  readonly place?: Place | undefined;
 }
 
 /** The recovery of one topic. */

@@ -7,9 +7,9 @@
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Tier } from '../../protocol/view-options.js';
 import type { Session, Subscription, View } from '../model/session.js';
-import { newRecovery, type Recovery, type Resumption, standing } from './missed-events.js';
+import { type Frame, newRecovery, type Recovery, type Resumption, standing } from './missed-events.js';
 import type { RecoveryOptions } from './recovery-options.js';
-import { ReplayLog } from './replay-log.js';
+import { type ReplayedAt, ReplayLog } from './replay-log.js';
 import { Resending } from './resending.js';
 import { Resumptions } from './resumptions.js';
 import { type SharedReplay, SharedReplays } from './shared-replays.js';
@@ -94,11 +94,11 @@ export class Recoveries {
   }
 
   /** Copies a replayed frame from the ring. */
-  frame(replay: SharedReplay, bytes: Uint8Array, seq: number): void {
+  frame(replay: SharedReplay, bytes: Uint8Array, at: ReplayedAt): void {
     replay.hasMoved = true;
     replay.encodedBytes += bytes.length;
     if (replay.isCut) return;
-    if (this.#resending.hasRoomFor(ReplayLog.cost(bytes.length))) this.#replays.append(replay, bytes, seq);
+    if (this.#resending.hasRoomFor(ReplayLog.cost(bytes.length))) this.#replays.append(replay, bytes, at);
     else replay.isCut = true;
   }
 
@@ -154,10 +154,10 @@ export class Recoveries {
   }
 
   /** Queues a live message to send after the missed ones. */
-  queue(subscription: Subscription, bytes: Uint8Array, seq: number, tag: number): void {
+  queue(subscription: Subscription, frame: Frame): void {
     const recovery = this.#recoveries.get(subscription);
     if (recovery === undefined || recovery.isCut) return;
-    if (!this.#resending.queue(subscription, recovery, bytes, seq, tag)) recovery.isCut = true;
+    if (!this.#resending.queue(subscription, recovery, frame)) recovery.isCut = true;
   }
 
   /** The thread missed frames of a ring that feed views of a tier. Call before their `broken`. */

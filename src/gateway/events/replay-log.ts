@@ -1,8 +1,13 @@
 /** The replayed messages of one view, in order: one copy for all clients that missed some of them. */
+import type { RingReader } from '../../threads/ring.js';
+import type { Place } from '../journal/place.js';
 
 const CHUNK_BYTES = { min: 512, max: 64 * 1024 };
 /** Memory of a frame besides its bytes. */
-const FRAME_OVERHEAD_BYTES = 64;
+const FRAME_OVERHEAD_BYTES = 80;
+
+/** Where a replayed frame stands. `eventMicrosOrReason`: of a gap, the number of its reason; else 0. */
+export type ReplayedAt = Pick<RingReader, 'seq' | 'prevSeq' | 'eventMicrosOrReason'>;
 
 export class ReplayLog {
   readonly epoch: string;
@@ -22,6 +27,8 @@ export class ReplayLog {
   #chunkEnd = 0;
   readonly #frames: Uint8Array[] = [];
   readonly #seqs: number[] = [];
+  readonly #prevSeqs: number[] = [];
+  readonly #gapReasons: number[] = [];
   /** Bytes up to the end of each frame, including its overhead. */
   readonly #ends: number[] = [];
 
@@ -44,7 +51,7 @@ export class ReplayLog {
   }
 
   /** Copies the frame. */
-  append(frame: Uint8Array, seq: number): void {
+  append(frame: Uint8Array, { seq, prevSeq, eventMicrosOrReason }: ReplayedAt): void {
     if (this.#chunkEnd + frame.length > this.#chunk.length) {
       const bytes = Math.min(CHUNK_BYTES.max, Math.max(CHUNK_BYTES.min, this.bytes));
       this.#chunk = new Uint8Array(Math.max(bytes, frame.length));
@@ -54,6 +61,8 @@ export class ReplayLog {
     this.#frames.push(this.#chunk.subarray(this.#chunkEnd, this.#chunkEnd + frame.length));
     this.#chunkEnd += frame.length;
     this.#seqs.push(seq);
+    this.#prevSeqs.push(prevSeq);
+    this.#gapReasons.push(eventMicrosOrReason);
     this.#ends.push(this.bytes + ReplayLog.cost(frame.length));
   }
 
@@ -63,6 +72,12 @@ export class ReplayLog {
 
   seq(index: number): number {
     return this.#seqs[index] as number;
+  }
+
+  /** Where the frame stands, for the journal. */
+  place(index: number): Place {
+    const [prev, gapReason] = [this.#prevSeqs[index], this.#gapReasons[index]] as [number, number];
+    return { epoch: this.epoch, prev, seq: this.seq(index), gapReason };
   }
 
   /** Bytes of the frames from `index` on. */

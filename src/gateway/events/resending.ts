@@ -6,7 +6,7 @@ import { replayUnits } from '../../protocol/costs.js';
 import type { Session, Socket, Subscription } from '../model/session.js';
 import type { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
-import type { Recovery } from './missed-events.js';
+import type { Frame, Recovery } from './missed-events.js';
 import { ReplayLog } from './replay-log.js';
 import type { SharedReplays } from './shared-replays.js';
 
@@ -78,13 +78,13 @@ export class Resending {
   }
 
   /** Queues a live message to send after the missed ones. False when there is no room for it. */
-  queue(subscription: Subscription, recovery: Recovery, bytes: Uint8Array, seq: number, tag: number): boolean {
-    const cost = ReplayLog.cost(bytes.length);
+  queue(subscription: Subscription, recovery: Recovery, frame: Frame): boolean {
+    const cost = ReplayLog.cost(frame.bytes.length);
     if (recovery.queuedBytes + cost > QUEUE_BYTES_MAX || !this.hasRoomFor(cost)) return false;
     // It was itself the slowest and was cut: it gets the message the usual way.
     if (this.#options.recoveryOf(subscription) !== recovery) return true;
     if (!this.#charge(subscription.session, cost)) return false;
-    recovery.queued.push({ bytes, seq, tag });
+    recovery.queued.push(frame);
     recovery.queuedBytes += cost;
     this.#queuedBytes += cost;
     return true;
@@ -174,9 +174,10 @@ export class Resending {
       if (isFull()) outcome = 'full';
       else if (sentBytes >= PIECE_BYTES) outcome = 'more';
       if (outcome !== 'all') break;
-      const bytes = isMissed ? log.frame(next) : (queued as { bytes: Uint8Array }).bytes;
+      const bytes = isMissed ? log.frame(next) : (queued as Frame).bytes;
+      const place = isMissed ? outbox.journal && log.place(next) : queued?.place;
       // A drop suspends the session and this subscription with it: the rest is announced as lost.
-      if (!outbox.sendEncoded(session, view, bytes)) {
+      if (!outbox.sendEncoded(session, view, bytes, place)) {
         outcome = 'full';
         break;
       }
@@ -190,6 +191,7 @@ export class Resending {
         queuedSent++;
       }
     }
+    outbox.journal?.sentAll();
     deliveries.spend(sentBytes);
     const paidBytes = Math.min(recovery.paidBytes, missedBytes);
     recovery.paidBytes -= paidBytes;

@@ -10,7 +10,7 @@ import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Tier } from '../../protocol/view-options.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { ReplayRequest, ViewRequests } from '../views/view-requests.js';
-import { ReplayLog } from './replay-log.js';
+import { type ReplayedAt, ReplayLog } from './replay-log.js';
 
 /** A shorter log is not kept: replaying it again is just as fast. */
 const KEPT_BYTES_MIN = 16 * 1024;
@@ -131,10 +131,10 @@ export class SharedReplays {
   }
 
   /** Copies a frame of the replay. */
-  append({ log }: SharedReplay, frame: Uint8Array, seq: number): void {
+  append({ log }: SharedReplay, frame: Uint8Array, at: ReplayedAt): void {
     if (log === undefined) return;
     const before = log.bytes;
-    log.append(frame, seq);
+    log.append(frame, at);
     this.bytes += log.bytes - before;
   }
 

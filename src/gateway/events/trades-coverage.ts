@@ -50,7 +50,8 @@ export class TradesCoverage {
     const all = allTradesOf(session);
     const hasAll = all?.state === 'live';
     if (all !== undefined && hasAll) this.#native.set(all, true);
-    for (const single of singleTradesOf(session)) if (single.state === 'live') this.#native.set(single, !hasAll);
+    for (const single of singleTradesOf(session))
+      if (single.state === 'live') this.#native.set(single, !hasAll, 'covered');
   }
 
   /**
@@ -61,7 +62,7 @@ export class TradesCoverage {
   begin(subscription: Subscription, cover: (single: Subscription) => boolean): void {
     const { session, topic } = subscription;
     if (topic !== ALL_TRADES) {
-      this.#native.set(subscription, !isCovered(subscription));
+      this.#native.set(subscription, !isCovered(subscription), 'covered');
       return;
     }
     for (const single of singleTradesOf(session)) if (cover(single)) single.moveTo('live');

@@ -11,8 +11,10 @@ export interface Part {
 /** The part of a topic without data. */
 export const NO_DATA: Part = { seq: 0, epoch: '', bytes: new Uint8Array(0) };
 
-/** Says that a topic is stale: the frame, and the number of its reason (protocol/codes.ts). */
+/** Says that a topic is stale: the frame, the number of its reason (protocol/codes.ts), and the position that it names. */
 export interface StaleNotice {
   readonly frame: Uint8Array;
   readonly reason: number;
+  readonly epoch: string;
+  readonly seq: number;
 }

@@ -8,6 +8,8 @@ interface Probe {
   /** Bytes of snapshots sent before it, and how many of those were on their way. */
   readonly sentBytes: number;
   readonly flightBytes: number;
+  /** When it was handed over, by the time of day (µs); 0: nothing is recorded. */
+  readonly atMicros: number;
 }
 
 /** A first screen at once, and little for a slow link: half a second of 1 Mbit/s. */
@@ -85,10 +87,14 @@ export class Receipt {
     this.#sentBytes += bytes;
   }
 
-  /** A probe is about to be sent. @returns its time, which identifies it */
-  probe(nowMs: number): number {
+  /**
+   * A probe is about to be sent.
+   * @param atMicros the time of day, for the journal
+   * @returns its time, which identifies it
+   */
+  probe(nowMs: number, atMicros = 0): number {
     const sentMs = Math.max(nowMs, this.#lastProbeMs + TICK_MS);
-    this.#unanswered.push({ sentMs, sentBytes: this.#sentBytes, flightBytes: this.flightBytes });
+    this.#unanswered.push({ sentMs, sentBytes: this.#sentBytes, flightBytes: this.flightBytes, atMicros });
     this.#lastProbeMs = sentMs;
     return sentMs;
   }

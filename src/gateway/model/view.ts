@@ -6,21 +6,14 @@ import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '
 import type { Tier } from '../../protocol/view-options.js';
 import { classNameOfLane, isMsgpackLane, isStampedLane } from '../../threads/lanes.js';
 import { shardOf } from '../../threads/shard-of.js';
+import type { EmitTrail } from './emit-trail.js';
 import type { Part, StaleNotice } from './part.js';
 import { Positions, type TaggedPosition } from './positions.js';
+import type { SentCell, SentCells } from './sent-cell.js';
 import { viewCostOf } from './view-cost.js';
 
 /** A source or ring that is not known yet. */
 const UNBOUND = -1;
-
-/** Messages and bytes sent for one stream, format and class. */
-export interface SentCell {
-  messages: number;
-  bytes: number;
-}
-
-/** Returns the cell of a stream, format and class. */
-export type SentCells = (stream: Stream, format: string, rateClass: string) => SentCell;
 
 /**
  * A view and the subscriptions that wait for it. Only this class writes its fields.
@@ -57,6 +50,8 @@ export class ViewOf<Waiter> {
   readonly shard: number;
   /** What an answer costs that encoder, in units of a small document. */
   readonly cost: number;
+  /** How far the journal knows it to be published; undefined: not at all. Written by journal/. */
+  trail: EmitTrail | undefined;
   /** Event views: their positions. */
   readonly seqs = new Positions();
   /** Subscriptions that await the answer. */

@@ -2,6 +2,8 @@
 import { stringifyExact } from '../../protocol/exact-json.js';
 import { MsgpackWriter } from '../../protocol/msgpack-writer.js';
 import { stampTsSent } from '../../threads/stamp.js';
+import type { DeliveryJournal } from '../journal/delivery-journal.js';
+import type { Place } from '../journal/place.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Part, Views } from '../views/views.js';
 import { Announcements } from './announcements.js';
@@ -36,6 +38,7 @@ export class Outbox {
   /**
    * @param compression compress JSON for sockets that negotiated it; MessagePack is never compressed
    * @param snapshotFrameBytesMax longest frame with several quotes
+   * @param journal records what is sent; undefined: nothing is recorded
    */
   constructor(
     publish: Publish,
@@ -43,6 +46,7 @@ export class Outbox {
     sentCell: Views['sentCell'],
     compression: boolean,
     snapshotFrameBytesMax = SNAPSHOT_FRAME_BYTES_MAX,
+    readonly journal?: DeliveryJournal,
   ) {
     this.#publish = publish;
     this.#nowMicros = nowMicros;
@@ -65,7 +69,9 @@ export class Outbox {
     this.control.bytes += length;
     recordFrame(session, message);
     this.announcements.sent(message, 1);
-    return this.#write(session, bytes, length, !isJson);
+    const isSent = this.#write(session, bytes, length, !isJson);
+    if (isSent) this.journal?.controlSent(session, message);
+    return isSent;
   }
 
   /** Publishes a control message to the view's sockets. */
@@ -95,6 +101,7 @@ export class Outbox {
     if (stale === undefined) return;
     this.announcements.stale(stale.reason, subscribers);
     this.publish(view, stale.frame.slice(), 0, stale.frame.length, this.control);
+    this.journal?.stalePublished(view);
   }
 
   /** The same for one socket; false when it was dropped. */
@@ -102,7 +109,9 @@ export class Outbox {
     const { stale } = view;
     if (stale === undefined) return true;
     this.announcements.stale(stale.reason, 1);
-    return this.sendEncoded(session, view, stale.frame.slice());
+    const isSent = this.sendEncoded(session, view, stale.frame.slice());
+    if (isSent) this.journal?.staleSent(session, view);
+    return isSent;
   }
 
   /** Repairs the chain of all sockets of a view with one complete document. */
@@ -113,6 +122,7 @@ export class Outbox {
     const frame =
       view.stream === 'quotes' ? composeQuotes(group, { format, isStamped, isComplete: false }) : part.bytes.slice();
     this.publish(view, frame, 0, frame.length);
+    this.journal?.wholePublished(view, part);
   }
 
   /** Sends the complete snapshot frame of one topic to one socket; false when it was dropped. */
@@ -121,7 +131,9 @@ export class Outbox {
     if (view.isStamped) stampTsSent(frame, frame.length, view.isMsgpack, this.#nowMicros());
     view.sent.messages++;
     view.sent.bytes += frame.length;
-    return this.#writeSnapshot(session, frame, view.isMsgpack);
+    const isSent = this.#writeSnapshot(session, frame, view.isMsgpack);
+    if (isSent) this.journal?.snapshotSent(session, view, part);
+    return isSent;
   }
 
   /**
@@ -132,7 +144,7 @@ export class Outbox {
   sendQuotes(session: Session, parts: ReadonlyMap<Subscription, Part>, isComplete: boolean): boolean {
     const { format, isStamped } = session;
     const isBinary = format === 'msgpack';
-    const quotes = Array.from(parts, ([{ symbol }, part]) => ({ symbol, part }));
+    const quotes = Array.from(parts, ([{ symbol, view }, part]) => ({ symbol, view, part }));
     const groups = groupQuotes(quotes, this.#snapshotFrameBytesMax);
     // No symbol has data yet: send an empty snapshot.
     if (groups.length === 0) groups.push({ epoch: '', quotes: [] });
@@ -144,7 +156,9 @@ export class Outbox {
       const cell = this.#sentCell('quotes', format, 'snapshot');
       cell.messages++;
       cell.bytes += frame.length;
-      isSent = this.#writeSnapshot(session, frame, isBinary) && isSent;
+      const isWritten = this.#writeSnapshot(session, frame, isBinary);
+      if (isWritten) for (const { view, part } of group.quotes) this.journal?.snapshotSent(session, view, part);
+      isSent = isWritten && isSent;
     }
     return isSent;
   }
@@ -152,12 +166,15 @@ export class Outbox {
   /**
    * Sends an encoder's frame for the session's view; false when it was dropped. The frame may be overwritten: it is
    * stamped in place.
+   * @param place where it stands in its chain, for the journal, which then awaits `sentAll`
    */
-  sendEncoded(session: Session, view: View, frame: Uint8Array): boolean {
+  sendEncoded(session: Session, view: View, frame: Uint8Array, place?: Place): boolean {
     if (view.isStamped) stampTsSent(frame, frame.length, view.isMsgpack, this.#nowMicros());
     view.sent.messages++;
     view.sent.bytes += frame.length;
-    return this.#write(session, frame, frame.length, session.format === 'msgpack');
+    const isSent = this.#write(session, frame, frame.length, session.format === 'msgpack');
+    if (isSent && place !== undefined) this.journal?.sent(session, view, place);
+    return isSent;
   }
 
   /** Valid until the next call. */

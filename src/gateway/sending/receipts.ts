@@ -33,8 +33,10 @@ interface ReceiptsOptions {
   readonly probedBytesMax: number;
   /** Sends a WebSocket ping; undefined: clients are not probed. */
   readonly ping?: (session: Session, payload: Uint8Array) => void;
-  /** A client answered a probe; `ageMs`: how old was what it had just read. */
-  readonly onReceived?: (session: Session, ageMs: number) => void;
+  /** The time of day, µs, at which a probe is handed over, for the journal; 0 without one. */
+  readonly handOver?: () => number;
+  /** A client answered a probe; `ageMs`: how old was what it had just read; `atMicros`: what `handOver` said then. */
+  readonly onReceived?: (session: Session, ageMs: number, atMicros: number) => void;
   /** The session begins state topics. */
   readonly onBegin?: (session: Session) => void;
 }
@@ -54,7 +56,7 @@ export class Receipts {
     const { receipt, socket, keepalive } = session;
     if (ping === undefined || socket === undefined || keepalive.closingAtMs > 0) return false;
     if (receipt.unanswered >= UNANSWERED_MAX || socket.getBufferedAmount() > probedBytesMax) return false;
-    const payload = new Float64Array([receipt.probe(nowMs())]);
+    const payload = new Float64Array([receipt.probe(nowMs(), this.#options.handOver?.())]);
     this.unanswered.add(session);
     ping(session, new Uint8Array(payload.buffer));
     return true;
@@ -101,7 +103,7 @@ export class Receipts {
     if (receipt.unanswered === 0) this.unanswered.delete(session);
     const lateMs = nowMs - probe.sentMs - receipt.roundTripMs;
     this.#adapt(receipt, lateMs, probe.flightBytes);
-    this.#options.onReceived?.(session, lateMs);
+    this.#options.onReceived?.(session, lateMs, probe.atMicros);
     return true;
   }
 

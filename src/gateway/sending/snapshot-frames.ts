@@ -10,9 +10,9 @@ export interface QuotePart {
 }
 
 /** Quotes of one epoch that fit into one frame. */
-interface QuoteGroup {
+interface QuoteGroup<Quote extends QuotePart = QuotePart> {
   readonly epoch: string;
-  readonly quotes: QuotePart[];
+  readonly quotes: Quote[];
 }
 
 interface QuoteFrameOptions {
@@ -34,9 +34,9 @@ export const quoteBytes = (symbol: string, part: Part): number =>
   part.bytes.length + Buffer.byteLength(JSON.stringify(symbol)) + QUOTE_BYTES;
 
 /** Divides quotes into frames of at most `bytesMax`, by epoch; a longer quote gets a frame of its own. */
-export function groupQuotes(quotes: Iterable<QuotePart>, bytesMax: number): QuoteGroup[] {
-  const groups: QuoteGroup[] = [];
-  const open = new Map<string, { readonly group: QuoteGroup; bytes: number }>();
+export function groupQuotes<Quote extends QuotePart>(quotes: Iterable<Quote>, bytesMax: number): QuoteGroup<Quote>[] {
+  const groups: QuoteGroup<Quote>[] = [];
+  const open = new Map<string, { readonly group: QuoteGroup<Quote>; bytes: number }>();
   for (const quote of quotes) {
     const { symbol, part } = quote;
     if (part.bytes.length === 0) continue;

@@ -4,6 +4,7 @@
  */
 import type { Gaps } from '../events/gaps.js';
 import type { Recoveries } from '../events/recovery.js';
+import type { DeliveryJournal, EndReason } from '../journal/delivery-journal.js';
 import type { NotServed, Session, Subscription } from '../model/session.js';
 import type { NativeTopics } from '../views/native-topics.js';
 import type { QuoteSnapshots } from './quote-snapshots.js';
@@ -23,6 +24,7 @@ interface PausingOptions {
   /** How many topics of one socket resume together. */
   readonly resumedAtOnceMax: number;
   readonly nowMs: () => number;
+  readonly journal: DeliveryJournal | undefined;
 }
 
 export class Pausing {
@@ -35,6 +37,7 @@ export class Pausing {
   /** @param turn the turn in which uWS dropped something for the socket; 0 when nothing is lost yet */
   pauseAll(session: Session, turn: number): void {
     session.flow.endPauseOfStates();
+    this.#options.journal?.dropped(session, turn);
     for (const subscription of session.subscriptions.values()) {
       // A paused topic may have lost more than was recorded.
       if (subscription.sentSeqs !== undefined) this.#options.gaps.remember(subscription, turn);
@@ -62,7 +65,7 @@ export class Pausing {
     this.#options.sampled.add(session);
     // The other quotes of the same snapshot no longer wait for it.
     this.#options.quotes.leave(subscription);
-    this.pause(subscription, 0);
+    this.pause(subscription, 0, false, 'no_room');
   }
 
   /** Of these new subscriptions, pauses the state topics whose snapshots do not fit. */
@@ -76,8 +79,11 @@ export class Pausing {
     for (const subscription of states) if (!fit.has(subscription)) this.pauseForRoom(subscription);
   }
 
-  /** @param isExact everything published so far has been handed to the socket */
-  pause(subscription: Subscription, turn: number, isExact = false): void {
+  /**
+   * @param turn the turn in which uWS dropped something for the socket; 0 when nothing is lost yet
+   * @param isExact everything published so far has been handed to the socket
+   */
+  pause(subscription: Subscription, turn: number, isExact = false, reason: EndReason = 'slow_consumer'): void {
     if (subscription.state === 'paused') return;
     const { gaps, native, quotes, recoveries, refuse } = this.#options;
     const { view, state } = subscription;
@@ -89,7 +95,7 @@ export class Pausing {
     subscription.setAskedCatchUp(false);
     const wasNative = subscription.wasNativeIn(turn);
     if (!view.isState && wasNative) gaps.remember(subscription, turn);
-    native.set(subscription, false);
+    native.set(subscription, false, turn > 0 ? 'dropped' : reason, turn);
     recoveries.pause(subscription);
     subscription.leaveView();
     quotes.abandon(subscription);

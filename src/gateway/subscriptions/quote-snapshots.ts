@@ -3,6 +3,7 @@
  * exceeds one frame is sent in several, each as soon as it is full.
  */
 import { snapshotUnits } from '../../protocol/costs.js';
+import type { Place } from '../journal/place.js';
 import type { Part } from '../model/part.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Deliveries } from '../sending/deliveries.js';
@@ -57,7 +58,7 @@ export class QuoteSnapshots {
     // A resynchronizing subscription has received what came before; it must not get later frames before the snapshot.
     if (subscription.state === 'live') {
       subscription.recordSentUpTo(sentPositionOf(subscription));
-      this.#options.native.set(subscription, false);
+      this.#options.native.set(subscription, false, 'resync');
     }
     subscription.moveTo('buffering');
     view.buffering.add(subscription);
@@ -72,13 +73,15 @@ export class QuoteSnapshots {
 
   /**
    * Queues a delta behind a part that has arrived. When too much is queued, sends the parts so far without the others.
+   * @param place for the journal
    */
-  queueBehind(subscription: Subscription, bytes: Uint8Array): void {
+  queueBehind(subscription: Subscription, bytes: Uint8Array, place?: Place): void {
     const { view } = subscription;
     const assembly = this.#assemblies.get(subscription);
     if (assembly === undefined) return;
     // Now live, it gets this delta the usual way.
-    if (!assembly.queueBehind(view, bytes, this.#options.assemblyBytesMax)) this.#complete(assembly.takeBegun());
+    const isQueued = assembly.queueBehind({ view, bytes, place }, this.#options.assemblyBytesMax);
+    if (!isQueued) this.#complete(assembly.takeBegun());
   }
 
   /** The topic no longer waits for its snapshot. */
@@ -154,7 +157,8 @@ export class QuoteSnapshots {
     // Without parts when every topic was unsubscribed or paused before its part arrived.
     const isNeeded = !isWithoutData || (!isPartial && (isContinued ? isComplete : parts.size > 0));
     let isSent = !isNeeded || outbox.sendQuotes(session, parts, isComplete);
-    for (const { view, bytes: delta } of queue) isSent &&= outbox.sendEncoded(session, view, delta);
+    for (const { view, bytes: delta, place } of queue) isSent &&= outbox.sendEncoded(session, view, delta, place);
+    outbox.journal?.sentAll();
     for (const { view } of parts.keys()) isSent &&= outbox.sendStale(session, view);
     for (const subscription of parts.keys()) {
       this.abandon(subscription);

@@ -3,6 +3,7 @@
  * it is complete.
  */
 
+import type { Place } from '../journal/place.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Delivery } from '../sending/deliveries.js';
 import type { Part } from '../views/views.js';
@@ -11,6 +12,14 @@ import type { Part } from '../views/views.js';
  * Maximum bytes of deltas queued behind the first parts; beyond it, those parts are sent as a snapshot of their own.
  */
 const QUEUE_BYTES_MAX = 256 * 1024;
+
+/** A delta that waits behind a part. */
+interface QueuedDelta {
+  readonly view: View;
+  readonly bytes: Uint8Array;
+  /** For the journal. */
+  readonly place?: Place | undefined;
+}
 
 /** One `quotes_patch` snapshot of several symbols under construction. */
 export class SnapshotAssembly {
@@ -29,7 +38,7 @@ export class SnapshotAssembly {
   isPartial = false;
   /** Bytes of the parts in the frame. */
   #partBytes = 0;
-  #queue: { readonly view: View; readonly bytes: Uint8Array }[] = [];
+  #queue: QueuedDelta[] = [];
   /** Bytes queued per topic. A topic that has left is not in here, and none of its deltas are sent. */
   #bytesOf = new Map<View, number>();
   #queueBytes = 0;
@@ -41,7 +50,7 @@ export class SnapshotAssembly {
   }
 
   /** Deltas that followed a part that had arrived, to send after the snapshot. */
-  get queue(): readonly { readonly view: View; readonly bytes: Uint8Array }[] {
+  get queue(): readonly QueuedDelta[] {
     return this.#queue.filter(({ view }) => this.#bytesOf.has(view));
   }
 
@@ -58,9 +67,10 @@ export class SnapshotAssembly {
   }
 
   /** Queues a delta that follows a part already here. False, without queueing it, when the queue would be too long. */
-  queueBehind(view: View, bytes: Uint8Array, bytesMax = QUEUE_BYTES_MAX): boolean {
+  queueBehind(delta: QueuedDelta, bytesMax = QUEUE_BYTES_MAX): boolean {
+    const { view, bytes } = delta;
     if (this.#queueBytes + bytes.length > bytesMax) return false;
-    this.#queue.push({ view, bytes });
+    this.#queue.push(delta);
     this.#bytesOf.set(view, (this.#bytesOf.get(view) ?? 0) + bytes.length);
     this.#queueBytes += bytes.length;
     return true;

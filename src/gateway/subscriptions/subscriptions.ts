@@ -10,6 +10,7 @@ import { STREAMS, type Stream, topicOf } from '../../protocol/topics.js';
 import type { Gaps } from '../events/gaps.js';
 import { Recoveries, type Resumption } from '../events/recovery.js';
 import { ALL_TRADES, isCovered, TradesCoverage } from '../events/trades-coverage.js';
+import type { EndReason } from '../journal/delivery-journal.js';
 import {
   hasPausedStates,
   isServed,
@@ -18,17 +19,18 @@ import {
   type RequestedTopic,
   requestedOf,
   type Session,
-  Subscription,
+  type Subscription,
 } from '../model/session.js';
 import { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import { NativeTopics } from '../views/native-topics.js';
 import { NO_DATA, type Part, type Views } from '../views/views.js';
 import { EventStarts } from './event-starts.js';
+import { Making } from './making.js';
 import { Pausing } from './pausing.js';
 import { QuoteSnapshots } from './quote-snapshots.js';
 import { awaitedBytes, fitting, type Room, UNLIMITED_ROOM } from './send-room.js';
-import { awaitCatchUp, continueFrom, isHeld, isOlder, recordLeft } from './sent-positions.js';
+import { awaitCatchUp, isHeld, isOlder, recordLeft } from './sent-positions.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
 import { TradesCharges } from './trades-charges.js';
 import { ViewChanges } from './view-changes.js';
@@ -48,6 +50,7 @@ export class Subscriptions {
   /** Which trades subscriptions deliver for which others. */
   readonly trades: TradesCoverage;
   readonly #charge: TradesCharges;
+  readonly #making: Making;
   /** Snapshots and missed messages waiting for their turn. */
   readonly deliveries: Deliveries;
   /** Clients that return to event topics. */
@@ -64,10 +67,15 @@ export class Subscriptions {
     this.#outbox = options.outbox;
     this.#gaps = options.gaps;
     this.#room = options.room ?? UNLIMITED_ROOM;
-    this.#native = new NativeTopics(options.turn);
+    const { journal } = options.outbox;
+    this.#native = new NativeTopics(options.turn, journal);
     this.trades = new TradesCoverage(options.gaps, this.#native);
     this.deliveries = new Deliveries(options.wake, options.deliveredBytesMax, options.charge);
     this.#charge = new TradesCharges(this.deliveries.charge, options.tradesSymbols);
+    this.#making = new Making({
+      ...{ views: options.views, charge: this.#charge, counts: this.counts, nowMs: options.nowMs, journal },
+      replace: earlier => this.#remove(earlier, 'moved'),
+    });
     this.#quotes = new QuoteSnapshots({
       outbox: options.outbox,
       deliveries: this.deliveries,
@@ -107,6 +115,7 @@ export class Subscriptions {
       sampled: options.outbox.buffered,
       resumedAtOnceMax: this.#options.resumedAtOnceMax,
       nowMs: options.nowMs,
+      journal,
     });
     this.viewChanges = new ViewChanges({
       ...options,
@@ -124,7 +133,7 @@ export class Subscriptions {
    * follow as the socket drains.
    */
   subscribe(session: Session, requested: readonly RequestedTopic[], after: readonly object[] = []): void {
-    const added = this.#make(session, requested, true);
+    const added = this.#making.make(session, requested, true);
     for (const subscription of added) if (mustWait(subscription)) this.pausing.pause(subscription, 0);
     if (session.isSuspended) return;
     this.pausing.pauseBeyondRoom(session, added);
@@ -138,7 +147,7 @@ export class Subscriptions {
    */
   subscribeEvents(session: Session, requested: readonly RequestedTopic[], answer: () => void): void {
     const topics = requested.map(({ stream, symbol }) => topicOf(stream, symbol));
-    const added = this.#make(session, requested, true);
+    const added = this.#making.make(session, requested, true);
     this.#starts.begin(session, topics, added, () => {
       answer();
       // Events that were published before the answer are not part of what it promises.
@@ -159,7 +168,8 @@ export class Subscriptions {
     answer: Resumption['answer'],
     onHeld: Resumption['onHeld'],
   ): void {
-    const begun = this.#make(session, requested, false);
+    const begun = this.#making.make(session, requested, false);
+    for (const { topic } of begun) this.#outbox.journal?.resumed(session, topic, since);
     this.recoveries.begin(session, begun, since, answer, onHeld);
     if (!session.isSuspended) return;
     for (const subscription of begun) this.pausing.pause(subscription, 0);
@@ -173,6 +183,7 @@ export class Subscriptions {
     const singles = topic === ALL_TRADES ? this.trades.uncover(subscription) : [];
     recordLeft(session, subscription);
     this.#remove(subscription);
+    this.#outbox.journal?.unsubscribed(session, topic);
     for (const single of singles) this.#await(single);
     if (subscription.topic === ALL_TRADES) this.trades.settle(session);
     return true;
@@ -212,7 +223,7 @@ export class Subscriptions {
     const live = others.filter(({ state }) => state === 'live');
     const roomBytes = this.#room.roomBytes(session) - awaitedBytes(session);
     const next = fitting(live, roomBytes, Math.min(countMax, this.#options.resumedAtOnceMax));
-    this.#begin(session, this.#make(session, next.map(requestedOf), true));
+    this.#begin(session, this.#making.make(session, next.map(requestedOf), true));
     return others.length === next.length;
   }
 
@@ -222,33 +233,8 @@ export class Subscriptions {
    */
   resume(session: Session, paused: readonly Subscription[]): void {
     const others = paused.filter(subscription => !isServed(subscription)).map(requestedOf);
-    this.#begin(session, [...paused.filter(isServed), ...this.#make(session, others, true)]);
+    this.#begin(session, [...paused.filter(isServed), ...this.#making.make(session, others, true)]);
     if (!session.isSuspended) this.recoveries.drained(session);
-  }
-
-  /** Creates subscriptions that replace existing ones. @param keeps leaves those on the same view as they are */
-  #make(session: Session, requested: readonly RequestedTopic[], keeps: boolean): Subscription[] {
-    const made: Subscription[] = [];
-    for (const { stream, symbol, lane } of requested) {
-      const view = this.#views.acquire(stream, symbol, lane, session, session.conflation.level);
-      const { topic } = view;
-      if (view.isAllTrades) this.#charge.begin(session, view);
-      const present = session.subscriptions.get(topic);
-      if (keeps && present?.view === view && present.asked === lane) {
-        this.#views.release(view, session.owner);
-        continue;
-      }
-      const sentUpTo = present === undefined ? session.subscriptions.takeLeft(topic) : undefined;
-      const subscription = new Subscription(session, lane, view, sentUpTo);
-      if (present !== undefined) {
-        continueFrom(present, subscription, this.#options.nowMs());
-        this.#remove(present);
-      }
-      session.subscriptions.add(subscription);
-      this.counts[subscription.stream]++;
-      made.push(subscription);
-    }
-    return made;
   }
 
   /** Begins those of these event topics that are still subscribed. */
@@ -328,16 +314,17 @@ export class Subscriptions {
   #refuse(subscription: Subscription, why: NotServed): void {
     const { session, topic } = subscription;
     this.#remove(subscription);
+    this.#outbox.journal?.unsubscribed(session, topic);
     const code = why === 'unavailable' ? why : 'too_many_subscriptions';
     const message = why === 'share' ? 'your share of topics is used up' : 'not available here';
     this.#outbox.send(session, { type: 'error', code, message: `${message}: ${topic}`, topics: [topic] });
   }
 
-  #remove(subscription: Subscription): void {
+  #remove(subscription: Subscription, reason: EndReason = 'ended'): void {
     const { session, view } = subscription;
     session.subscriptions.delete(subscription);
     this.counts[subscription.stream]--;
-    this.#native.set(subscription, false);
+    this.#native.set(subscription, false, reason);
     this.recoveries.drop(subscription);
     this.#starts.drop(subscription);
     subscription.leaveView();

@@ -1,5 +1,6 @@
 /** What happens to views: answered, advanced, refused or broken. Passes it on to the subscriptions that wait for them. */
 import type { Recoveries } from '../events/recovery.js';
+import type { Place } from '../journal/place.js';
 import type { NotServed, Subscription, View } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Part, Views } from '../views/views.js';
@@ -69,13 +70,16 @@ export class ViewChanges {
   /**
    * Before a delta is published: queues it for subscriptions whose snapshot is not sent yet.
    * @param tag of the epoch of `seq`
+   * @param place for the journal; undefined: there is none
    */
-  queueForBuffering(view: View, bytes: Uint8Array, seq: number, tag: number): void {
-    const { quotes, recoveries } = this.#options;
+  queueForBuffering(view: View, bytes: Uint8Array, seq: number, tag: number, place?: Place): void {
+    const { quotes, recoveries, outbox } = this.#options;
     const copy = bytes.slice();
+    outbox.journal?.awaitPublish(view, place);
     for (const subscription of [...view.buffering]) {
-      if (recoveries.isRecovering(subscription)) recoveries.queue(subscription, copy, seq, tag);
-      quotes.queueBehind(subscription, copy);
+      if (recoveries.isRecovering(subscription)) recoveries.queue(subscription, { bytes: copy, seq, tag, place });
+      quotes.queueBehind(subscription, copy, place);
     }
+    outbox.journal?.awaitPublish(view, undefined);
   }
 }

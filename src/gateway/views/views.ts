@@ -10,14 +10,16 @@ import { REALTIME, type Tier } from '../../protocol/view-options.js';
 import { Cursor } from '../../threads/cursor.js';
 import { laneWith, servedLane, TRADES_PUBLIC, variantOfLane } from '../../threads/lanes.js';
 import type { InterestChange } from '../../threads/thread-messages.js';
+import type { DeliveryJournal } from '../journal/delivery-journal.js';
+import type { SentCell, SentCells } from '../model/sent-cell.js';
 import type { Subscription, View } from '../model/session.js';
-import { type SentCell, type SentCells, ViewOf } from '../model/view.js';
+import { ViewOf } from '../model/view.js';
 import type { Asker } from './request-queue.js';
 import { TierViews } from './tier-views.js';
 import { type RequestLimits, ViewRequests } from './view-requests.js';
 
 export { NO_DATA, type Part } from '../model/part.js';
-export type { SentCell } from '../model/view.js';
+export type { SentCell } from '../model/sent-cell.js';
 
 /** Finds the cell of a stream, format and class in the map, creating it if necessary. */
 export function sentCellsIn(cells: Map<string, SentCell>): SentCells {
@@ -46,6 +48,7 @@ export class Views {
   readonly #tables: Record<Tier, TierViews> = { institutional: new TierViews(), retail: new TierViews() };
   readonly #counts: Record<Tier, number> = { institutional: 0, retail: 0 };
   readonly #rings: number;
+  readonly #journal: DeliveryJournal | undefined;
   #lastNative = 0;
   /** Unused views, and when a check first found them unused. */
   readonly #unused = new Map<View, { sinceMs: number | undefined }>();
@@ -53,14 +56,17 @@ export class Views {
   /**
    * @param rings number of encoders, each of which answers for `trades:*`
    * @param tell queues a change of interest for the hub
+   * @param journal knows views by number; undefined: nothing is recorded
    */
   constructor(
     rings: number,
     tell: (change: InterestChange) => void,
     sentCell: SentCells,
     limits?: Partial<RequestLimits>,
+    journal?: DeliveryJournal,
   ) {
     this.#rings = rings;
+    this.#journal = journal;
     this.sentCell = sentCell;
     this.requests = new ViewRequests(rings, tell, limits);
   }
@@ -86,6 +92,7 @@ export class Views {
   /** Forgets positions of `trades:*` in sources that no longer exist. */
   forgetSources(sources: readonly number[]): void {
     for (const table of Object.values(this.#tables)) table.forgetTrades(sources);
+    this.#journal?.forgetSources(sources);
   }
 
   get(tier: Tier, source: number, lane: number): View | undefined {
@@ -170,6 +177,7 @@ export class Views {
     this.#counts[view.tier]--;
     this.#tables[view.tier].remove(view);
     this.requests.end(view);
+    this.#journal?.forget(view);
   }
 
   /**

@@ -102,7 +102,7 @@ it('S5: a thousand topics that leave a snapshot together do not walk what is que
       return 64;
     },
   });
-  for (const view of entries) assembly.queueBehind(view, bytes);
+  for (const view of entries) assembly.queueBehind({ view, bytes });
   looks = 0;
   for (const subscription of subscriptions.slice(1)) assembly.leave(subscription);
   expect(looks).toBeLessThan(10 * topics);

@@ -56,7 +56,8 @@ function open() {
   /** What the client missed: so many messages of a MiB each. */
   const replay = ({ subscription }: { subscription: Subscription }, messages: number): SharedReplay => {
     const asked = replays.join(subscription, SINCE);
-    for (let seq = 1; seq <= messages; seq++) replays.append(asked, new Uint8Array(MIB), seq);
+    for (let seq = 1; seq <= messages; seq++)
+      replays.append(asked, new Uint8Array(MIB), { seq, prevSeq: seq - 1, eventMicrosOrReason: 0 });
     return asked;
   };
   const begin = (who: { subscription: Subscription; recovery: Recovery }, messages: number): boolean => {
@@ -141,7 +142,8 @@ describe('J4 R40a what clients that do not read missed', () => {
     begin(who, 1);
     const message = new Uint8Array(MIB / 4);
     let queued = 0;
-    while (resending.queue(who.subscription, who.recovery, message, ++queued, 1)) if (queued > 100) break;
+    while (resending.queue(who.subscription, who.recovery, { bytes: message, seq: ++queued, tag: 1 }))
+      if (queued > 100) break;
     expect(queued * message.length).toBeLessThanOrEqual(QUEUE_BYTES_MAX + message.length);
     resending.end(who.subscription, who.recovery);
     expect(who.recovery.queued).toEqual([]);

@@ -65,7 +65,7 @@ function join(subscription: Subscription): SharedReplay {
 /** A frame of the replay comes through the ring. */
 function encoded(replay: SharedReplay): void {
   replay.encodedBytes += FRAME_BYTES;
-  replays.append(replay, new Uint8Array(FRAME_BYTES), 11);
+  replays.append(replay, new Uint8Array(FRAME_BYTES), { seq: 11, prevSeq: 10, eventMicrosOrReason: 0 });
 }
 
 const cancelled = () => told.flatMap(change => (change.op === 'cancel' ? [change.request] : []));

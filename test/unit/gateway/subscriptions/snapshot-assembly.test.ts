@@ -21,7 +21,7 @@ describe('R6 the snapshot of several quotes', () => {
     const assembly = begunOf(first);
     const delta = new Uint8Array(1024);
     let queued = 0;
-    while (queued < 1e6 && assembly.queueBehind(first.view, delta)) queued++;
+    while (queued < 1e6 && assembly.queueBehind({ view: first.view, bytes: delta })) queued++;
     expect(queued).toBe(256);
     expect(assembly.queue).toHaveLength(256);
   });
@@ -29,16 +29,16 @@ describe('R6 the snapshot of several quotes', () => {
   it('has room again when a topic leaves', () => {
     const [first, other] = [topic(), topic()];
     const assembly = begunOf(first);
-    expect(assembly.queueBehind(first.view, new Uint8Array(80), 100)).toBe(true);
-    expect(assembly.queueBehind(other.view, new Uint8Array(80), 100)).toBe(false);
+    expect(assembly.queueBehind({ view: first.view, bytes: new Uint8Array(80) }, 100)).toBe(true);
+    expect(assembly.queueBehind({ view: other.view, bytes: new Uint8Array(80) }, 100)).toBe(false);
     expect(assembly.leave(first)).toBe(false);
-    expect(assembly.queueBehind(other.view, new Uint8Array(80), 100)).toBe(true);
+    expect(assembly.queueBehind({ view: other.view, bytes: new Uint8Array(80) }, 100)).toBe(true);
   });
 
   it('gives away what has come, with what follows it, and goes on with the others', () => {
     const first = topic();
     const assembly = begunOf(first);
-    assembly.queueBehind(first.view, new Uint8Array(1));
+    assembly.queueBehind({ view: first.view, bytes: new Uint8Array(1) });
     const begun = assembly.takeBegun();
     expect([...begun.parts.keys()]).toEqual([first]);
     expect([begun.queue.length, begun.after, begun.isContinued, begun.isPartial]).toEqual([1, [], false, true]);

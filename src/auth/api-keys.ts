@@ -5,6 +5,7 @@ import { WatchedFiles } from '../config/watched-files.js';
 import type { ApiKeyEntry } from './api-key-file.js';
 import { apiKeyDigest, idOfKey } from './api-key-text.js';
 import type { Credential } from './credential.js';
+import { declaredOf } from './declared-use.js';
 
 /** Why a key is refused. Only the holder of a key learns `expired`. */
 type ApiKeyRefusal = 'malformed' | 'unknown' | 'expired';
@@ -134,15 +135,13 @@ class ApiKeys implements ApiKeyVerifier {
 function knownOf(entry: ApiKeyEntry, before: Known | undefined): Known {
   const text = JSON.stringify(entry);
   if (before?.text === text) return before;
-  const { id, hash, sub, tier, roles, entitlements, firm, professional, use, expires_at, created_at } = entry;
+  const { id, hash, sub, tier, roles, entitlements, expires_at, created_at } = entry;
   const credential: Credential = Object.freeze({
     sub,
     tier,
     roles: Object.freeze(roles),
     entitlements: entitlements === undefined ? undefined : Object.freeze(entitlements),
-    ...(firm === undefined ? undefined : { firm }),
-    ...(professional === undefined ? undefined : { professional }),
-    ...(use === undefined ? undefined : { use }),
+    ...declaredOf(entry),
     expiresAtMs: expires_at === undefined ? Number.POSITIVE_INFINITY : Date.parse(expires_at),
     issuedAtMs: created_at === undefined ? undefined : Date.parse(created_at),
     jti: undefined,

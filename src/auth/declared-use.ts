@@ -13,6 +13,15 @@ export interface DeclaredUse {
   readonly use?: Use | undefined;
 }
 
+/** The members that are declared, without the others: for records. */
+export function declaredOf({ firm, professional, use }: DeclaredUse): DeclaredUse {
+  return {
+    ...(firm === undefined ? undefined : { firm }),
+    ...(professional === undefined ? undefined : { professional }),
+    ...(use === undefined ? undefined : { use }),
+  };
+}
+
 export const FIRM_RULE = 'must be 1 to 128 characters without control characters';
 const FIRM_LENGTH_MAX = 128;
 const CONTROL = /\p{Cc}/u;

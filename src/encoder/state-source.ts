@@ -6,7 +6,6 @@
  * A source that lacks a message is **held back**: its document stays unchanged and its clients are told that it is
  * stale. The next whole message ends the hold with a snapshot.
  */
-
 import { staleNumber } from '../protocol/codes.js';
 import type { Hold, RejectReason, StaleReason } from '../threads/batch.js';
 import { CLASS_COUNT, classOfLane, detailOfLane } from '../threads/lanes.js';

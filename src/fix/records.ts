@@ -1,5 +1,7 @@
 /** What the journal records of FIX connections, market data apart (market/client-journal.ts). */
+
 import type { Credential } from '../auth/credential.js';
+import { declaredOf } from '../auth/declared-use.js';
 import type { FixEnd } from '../threads/fix-stats.js';
 import type { NewRecord } from '../threads/journal-records.js';
 import type { LoggedConnection } from './access.js';
@@ -91,9 +93,11 @@ export class FixRecords {
 
 const userOf = ({ sub }: Credential) => (sub === '' ? undefined : { user: sub });
 
-function rightsOf({ apiKeyId, entitlements = [], expiresAtMs }: Credential) {
+function rightsOf(credential: Credential) {
+  const { apiKeyId, entitlements = [], expiresAtMs } = credential;
   return {
     by: apiKeyId === undefined ? 'token' : 'api_key',
+    ...declaredOf(credential),
     ...listed('entitlements', entitlements),
     ...(Number.isFinite(expiresAtMs) ? { expires_at: expiresAtMs * 1000 } : undefined),
   } as const;

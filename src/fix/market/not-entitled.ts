@@ -1,8 +1,7 @@
 /** Why a session may not have what it requests: for people. */
 import type { Entitlements } from '../../auth/credential.js';
 import { productText } from '../../auth/product.js';
-import type { MarketRequest } from './request.js';
-import { streamsOf } from './request.js';
+import { type MarketRequest, streamsOf } from './request.js';
 
 const LATE = ', which you may have delayed; FIX serves it in real time only';
 

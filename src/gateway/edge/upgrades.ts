@@ -317,7 +317,7 @@ export class Upgrades {
     // What a credential lacks shows only beside what the gateway read in it.
     const roles = status === 403 ? by?.roles : undefined;
     this.#parts.log.refused(client, { status, code, reason: message, roles });
-    this.#parts.records?.refused(client, status, code);
+    this.#parts.records?.refused(client, status, code, why.product);
   }
 }
 
@@ -332,7 +332,8 @@ function shareUsedUp(): Refusal {
 }
 
 function unrecorded(): Refusal {
-  return { ...unavailable('the journal cannot be written'), code: 'journal_unavailable' };
+  const message = 'the journal cannot be written';
+  return { ...refusal(503, 'journal_unavailable', message), retryAfterSeconds: spreadRetrySeconds() };
 }
 
 function unavailable(message: string): Refusal {

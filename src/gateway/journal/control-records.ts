@@ -5,9 +5,9 @@ import type { NewRecord } from '../../threads/journal-records.js';
 interface ControlFrame {
   readonly type?: string;
   readonly code?: string;
-  readonly product?: string;
   readonly topics?: readonly string[] | number;
   readonly symbols?: readonly string[];
+  readonly product?: string;
   readonly age_ms?: number;
 }
 
@@ -20,12 +20,17 @@ export function recordOf(message: object, c: string): NewRecord | undefined {
     case 'fresh':
       return { k: 'fresh', c };
     case 'error': {
-      const { code = '', product, topics, symbols } = frame;
+      const { code = '', topics, symbols, product } = frame;
       const names = Array.isArray(topics) ? topics : undefined;
       const topic = names?.length === 1 ? { topic: names[0] } : undefined;
-      const what = names === undefined && symbols === undefined ? 'command' : 'topic';
-      const because = product === undefined ? undefined : { product };
-      return { k: 'refused', c, what, code, ...topic, ...because };
+      return {
+        k: 'refused',
+        c,
+        what: names === undefined && symbols === undefined && product === undefined ? 'command' : 'topic',
+        code,
+        ...topic,
+        ...(product === undefined ? undefined : { product }),
+      };
     }
     default:
       return undefined;

@@ -1,5 +1,7 @@
 /** Records who connects, as whom, what clients ask for, what they are known to have received, and how connections end. */
+
 import type { Credential } from '../../auth/credential.js';
+import { declaredOf } from '../../auth/declared-use.js';
 import type { Command } from '../../protocol/commands.js';
 import { LISTED_MAX } from '../../protocol/record-limits.js';
 import type { NewRecord } from '../../threads/journal-records.js';
@@ -68,6 +70,7 @@ export class SessionJournal {
       ...(user === '' ? undefined : { user }),
       tier,
       by: kindOf(credential),
+      ...declaredOf(credential),
       entitlements: entitlements.slice(0, LISTED_MAX),
       ...(more > 0 ? { more } : undefined),
       ...(Number.isFinite(expiresAtMs) ? { expires_at: Math.round(expiresAtMs * MICROS_PER_MS) } : undefined),
@@ -75,9 +78,17 @@ export class SessionJournal {
   }
 
   /** A connection is refused. @param status of the HTTP answer */
-  refused({ id, address, user }: Refused, status: number, code: string): void {
+  refused({ id, address, user }: Refused, status: number, code: string, product?: string): void {
     const who = user === '' ? { address } : { address, user };
-    this.#record({ k: 'refused', c: this.#id(id), what: 'connection', status, code, ...who });
+    this.#record({
+      k: 'refused',
+      c: this.#id(id),
+      what: 'connection',
+      status,
+      code,
+      ...(product && { product }),
+      ...who,
+    });
   }
 
   command({ id }: Session, command: Command): void {

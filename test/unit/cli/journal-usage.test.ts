@@ -113,7 +113,7 @@ describe('millrace journal usage (R74)', () => {
       [[...with_, join(root, 'nowhere')], {}, 'does not exist'],
       [[...with_, damaged], {}, `${damaged} cannot be read`],
       [[...with_, nodes[0] ?? '', nodes[0] ?? ''], {}, 'given twice'],
-      [[...with_, ...nodes], { JOURNAL_MASTER_KEY_FILE: wrongKey }, 'does not open'],
+      [[...with_, ...nodes], { JOURNAL_MASTER_KEY_FILE: wrongKey }, 'is wrapped by the master key'],
       [[...with_, '--month', '2026-13', ...nodes], {}, 'must be a month'],
       [[...with_, '--format', 'json', '--totals', ...nodes], {}, '--totals'],
     ] as const) {

@@ -1,6 +1,7 @@
 /** The usage of a month for the admin API: made from the gateway's own journal when someone asks, and kept for a while. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { TAKEOVER_FOLDER } from '../journal/chains.js';
 import type { UsageReport } from '../journal/usage/report-types.js';
 import { reservations } from '../journal/usage/reservations.js';
 import type { UsageThreadData } from '../journal/usage/usage-thread.js';
@@ -124,8 +125,19 @@ function answerOf(report: UsageReport): Omit<Made, 'atMs' | 'madeAt'> {
 
 /** Why the journal is not read here; undefined when it is. */
 function tooLarge(folder: string): string | undefined {
-  let bytes = 0;
-  for (const name of readdirSync(folder)) if (SEGMENT.test(name)) bytes += statSync(join(folder, name)).size;
+  // The second chain is one that a process wrote while another held the folder.
+  const bytes = bytesOf(folder) + bytesOf(join(folder, TAKEOVER_FOLDER));
   if (bytes <= JOURNAL_BYTES_MAX) return undefined;
   return 'the journal is too large to be read beside clients; run `millrace journal usage` on another machine';
+}
+
+/** 0 for a folder that cannot be read: the report says why. A segment may be compressed between both calls, and leave. */
+function bytesOf(folder: string): number {
+  try {
+    return readdirSync(folder)
+      .filter(name => SEGMENT.test(name))
+      .reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+  } catch {
+    return 0;
+  }
 }

@@ -34,6 +34,7 @@ export class AlertsPage implements Page {
   readonly #poller: Poller;
 
   constructor({ api }: PageContext) {
+    this.#empty.hidden = true;
     this.element = element(
       'div',
       {},

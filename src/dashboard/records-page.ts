@@ -54,7 +54,7 @@ export class RecordsPage implements Page {
   readonly #pollers: readonly Poller[];
 
   constructor({ api }: PageContext) {
-    const about = 'by the journal of this gateway; `millrace journal usage` reports several gateways together';
+    const about = 'from the journal of this gateway; `millrace journal usage` reports several gateways together';
     this.#problem.hidden = true;
     this.#usage.element.hidden = true;
     this.element = element(

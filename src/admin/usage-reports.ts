@@ -38,7 +38,8 @@ type Made = Pick<UsageAnswer, 'state' | 'reason' | 'rows' | 'more' | 'reservatio
   readonly madeAt: string;
 };
 
-const NOTHING = { reason: null, made_at: null, rows: [], more: 0, reservations: [] } as const;
+/** No report. Every answer has its members in this order. */
+const NOTHING = { state: 'off', reason: null, made_at: null, rows: [], more: 0, reservations: [] } as const;
 
 export class UsageReports {
   readonly #options: UsageReportsOptions;
@@ -56,18 +57,18 @@ export class UsageReports {
     const { journalFolder, productsFile } = sources();
     if (journalFolder === undefined || productsFile === undefined) {
       const missing = journalFolder === undefined ? 'JOURNAL_DIR' : 'PRODUCTS_FILE';
-      return { ...NOTHING, month, state: 'off', reason: `${missing} is not set` };
+      return { month, ...NOTHING, reason: `${missing} is not set` };
     }
     const made = this.#made.get(month);
     const isFresh = made !== undefined && nowMs() - made.atMs < FRESH_MS;
     if (!isFresh && this.#making === undefined) {
       const reason = tooLarge(journalFolder);
-      if (reason !== undefined) return { ...NOTHING, month, state: 'failed', reason };
+      if (reason !== undefined) return { month, ...NOTHING, state: 'failed', reason };
       void this.#make(month, { month: calendarMonth, journalFolder, productsFile });
     }
-    if (made === undefined) return { ...NOTHING, month, state: 'making' };
+    if (made === undefined) return { month, ...NOTHING, state: 'making' };
     const { atMs: _, madeAt, ...answer } = made;
-    return { ...answer, month, made_at: madeAt };
+    return { month, ...NOTHING, ...answer, made_at: madeAt };
   }
 
   async #make(month: string, job: UsageThreadData): Promise<void> {

@@ -82,19 +82,22 @@ export const KINDS = {
     user: z.string().optional(),
     tier: z.enum(TIERS),
   }),
-  authenticated: kind('Who the client is and what it may see, at the start and after each later credential.', {
-    c: connection,
-    user: z.string().optional(),
-    tier: z.enum(TIERS),
-    by: z.enum(['token', 'api_key', 'certificate', 'none']),
-    firm: text.optional(),
-    professional: z.boolean().optional(),
-    use: text.optional(),
-    entitlements: list,
-    more: count.optional(),
-    /** µs since the Unix epoch; absent: the credential does not expire. */
-    expires_at: micros.optional(),
-  }),
+  authenticated: kind(
+    'Who the client is and what it may see, at the start and after each later credential. `entitlements` has what its roles and the defaults grant, too.',
+    {
+      c: connection,
+      user: z.string().optional(),
+      tier: z.enum(TIERS),
+      by: z.enum(['token', 'api_key', 'certificate', 'none']),
+      firm: text.optional(),
+      professional: z.boolean().optional(),
+      use: text.optional(),
+      entitlements: list,
+      more: count.optional(),
+      /** µs since the Unix epoch; absent: the credential does not expire. */
+      expires_at: micros.optional(),
+    },
+  ),
   refused: kind('A connection, a command or a topic is refused, with the code that the client gets.', {
     c: connection.optional(),
     what: z.enum(['connection', 'command', 'topic']),
@@ -120,6 +123,7 @@ export const KINDS = {
     w: thread,
     ...view,
     product: list.optional(),
+    more: count.optional(),
     epoch,
     seq: seq.nullable(),
   }),

@@ -140,7 +140,9 @@ export class Reconstruction {
     }: Pick<Wanted, 'form' | 'epoch' | 'prev' | 'seq'> & {
       readonly stream: Stream;
       readonly name: string;
-      readonly view: Pick<ViewMembers, 'format' | 'depth' | 'stamped' | 'full'> & { readonly delay?: string | undefined };
+      readonly view: Pick<ViewMembers, 'format' | 'depth' | 'stamped' | 'full'> & {
+        readonly delay?: string | undefined;
+      };
     },
     found: Wanted['found'],
   ): void {

@@ -12,20 +12,20 @@ import { panel } from './panel.js';
 import { Poller } from './poller.js';
 
 const EVERY_MS = 2_000;
-/** What colours the state, and what it means where there is no alert. */
-const STATES: Readonly<Record<AlertsAnswer['state'], { readonly tone: string; readonly empty: string }>> = {
-  off: { tone: '', empty: 'Nothing watches here: `SURVEILLANCE=on` starts it.' },
-  watching: { tone: 'good', empty: 'Nothing was found since the start.' },
-  standby: { tone: '', empty: 'The gateway that watches has reported nothing.' },
-  connecting: { tone: 'warn', empty: 'No gateway has reported anything yet.' },
-  unavailable: { tone: 'bad', empty: 'This gateway cannot watch, and no other has reported anything.' },
+/** What colours the state, and what is said where the gateway adds nothing to it. */
+const STATES: Readonly<Record<AlertsAnswer['state'], { readonly tone: string; readonly detail: string }>> = {
+  off: { tone: '', detail: 'Nothing watches here: `SURVEILLANCE=on` starts it.' },
+  watching: { tone: 'good', detail: '' },
+  standby: { tone: '', detail: 'Another gateway watches.' },
+  connecting: { tone: 'warn', detail: 'This gateway does not watch yet.' },
+  unavailable: { tone: 'bad', detail: 'This gateway cannot watch.' },
 };
 
 export class AlertsPage implements Page {
   readonly title = 'Alerts';
   readonly element: HTMLElement;
   readonly #state = element('span', { class: 'pill', text: 'Asking the gateway' });
-  readonly #detail = element('p', { class: 'note' });
+  readonly #detail = element('p', { class: 'empty note' });
   readonly #facts = new Facts();
   readonly #list = element('ol', { class: 'alerts', attributes: { 'aria-label': 'Alerts' } });
   readonly #empty = element('p', { class: 'empty note' });
@@ -35,16 +35,18 @@ export class AlertsPage implements Page {
 
   constructor({ api }: PageContext) {
     this.#empty.hidden = true;
+    this.#detail.hidden = true;
+    this.#facts.element.hidden = true;
     this.element = element(
       'div',
       {},
-      panel('Surveillance', '', this.#facts.element, this.#state, this.#detail),
+      panel('Surveillance', '', element('div', {}, this.#detail, this.#facts.element), this.#state),
       panel('Alerts', '', element('div', {}, this.#list, this.#empty), this.#total),
     );
     this.#poller = new Poller({
       everyMs: EVERY_MS,
       run: async signal => this.#show(await api.get<AlertsAnswer>('/alerts', {}, signal)),
-      onFailure: cause => setText(this.#detail, messageOf(cause)),
+      onFailure: cause => this.#tell(messageOf(cause)),
     });
   }
 
@@ -57,40 +59,43 @@ export class AlertsPage implements Page {
   }
 
   #show({ state, detail, events, dropped, lag_ms: lagMs, alerts }: AlertsAnswer): void {
-    const { tone, empty } = STATES[state];
+    const isWatching = state === 'watching';
     setText(this.#state, state);
-    this.#state.dataset.tone = tone;
-    setMarkedText(this.#detail, detail);
-    this.#facts.update(
-      state !== 'watching'
-        ? []
-        : [
-            { term: 'Events judged', text: count(events) },
-            { term: 'Not judged', text: count(dropped), tone: dropped === 0 ? '' : 'bad' },
-            { term: 'Behind events by', text: milliseconds(lagMs) },
-          ],
-    );
+    this.#state.dataset.tone = STATES[state].tone;
+    this.#tell(detail === '' ? STATES[state].detail : detail);
+    this.#facts.element.hidden = !isWatching;
+    this.#facts.update([
+      { term: 'Events judged', text: count(events) },
+      { term: 'Not judged', text: count(dropped), tone: dropped === 0 ? '' : 'bad' },
+      { term: 'Behind events by', text: milliseconds(lagMs) },
+    ]);
     const order = alerts.length > 1 ? ', the newest first' : '';
     setText(this.#total, alerts.length === 0 ? '' : `${plural(alerts.length, 'alert', 'alerts')}${order}`);
-    setMarkedText(this.#empty, empty);
+    setText(this.#empty, isWatching ? 'Nothing was found since the start.' : 'No alert was reported.');
     this.#empty.hidden = alerts.length > 0;
     this.#update(alerts);
   }
 
+  #tell(text: string): void {
+    setMarkedText(this.#detail, text);
+    this.#detail.hidden = text === '';
+  }
+
   /** Adds and removes cards; those that stay are not touched. */
   #update(alerts: readonly AlertRow[]): void {
-    const keys = alerts.map(({ id, time }) => `${id} ${time}`);
-    const kept = new Set(keys);
+    const kept = new Set(alerts.map(keyOf));
     for (const [key, card] of this.#cards) {
       if (kept.has(key)) continue;
       card.remove();
       this.#cards.delete(key);
     }
     alerts.forEach((alert, i) => {
-      const key = keys[i] as string;
-      const card = this.#cards.get(key) ?? alertCard(alert);
-      this.#cards.set(key, card);
+      const card = this.#cards.get(keyOf(alert)) ?? alertCard(alert);
+      this.#cards.set(keyOf(alert), card);
       if (this.#list.children[i] !== card) this.#list.insertBefore(card, this.#list.children[i] ?? null);
     });
   }
 }
+
+/** A pattern that is found again has the same id. */
+const keyOf = ({ id, time }: AlertRow): string => `${id} ${time}`;

@@ -198,9 +198,10 @@ export class Gateway {
     return `${scheme}://${reachableHost(this.#config.host)}:${this.#workers.port}`;
   }
 
-  /** A thread is stuck in native code: a clean exit would wait for it, possibly forever. */
+  /** A thread is stuck in native code or in a call to the system: a clean exit would wait for it, possibly forever. */
   get mustBeKilled(): boolean {
-    return this.#workers.stuck > 0 || this.#hub.shards.some(shard => shard.watch.isStuck);
+    if (this.#workers.stuck > 0 || this.#loaded.journal.isStuck) return true;
+    return this.#hub.shards.some(shard => shard.watch.isStuck);
   }
 
   get adminUrl(): string {

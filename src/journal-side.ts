@@ -26,8 +26,10 @@ import type { ToWorker } from './threads/thread-messages.js';
 
 /** Requests for pseudonyms that may wait; further ones are answered with UNAVAILABLE at once. */
 const QUESTIONS_MAX = 1000;
-/** How often a flood of lost records is logged. */
-const DROPPED_CHECK_MS = 1000;
+/** How often to look for lost records, and whether the thread still reports. */
+const CHECK_MS = 1000;
+/** It reports each second. After so many checks without a report, it hangs, as in a write to a disk that does not answer. */
+const SILENT_CHECKS_MAX = 5;
 
 interface JournalSideParts {
   readonly config: Config;
@@ -64,6 +66,7 @@ export class JournalSide {
   #droppedSeen = 0;
   #failure: string | undefined;
   #isClosing = false;
+  #silentChecks = 0;
   #onClosed = () => {};
   readonly #timer: NodeJS.Timeout;
 
@@ -77,7 +80,7 @@ export class JournalSide {
     this.#outlet = new JournalOutlet(this.start(this.#main), this.#main, () => clock.nowMicros());
     this.#sink = new CheckpointSink({ nats: config.nats, node: config.nodeName, settings, log });
     this.#pace = new RestartPace(config.times.stableAfterMs);
-    this.#timer = setInterval(() => this.#checkDropped(), DROPPED_CHECK_MS).unref();
+    this.#timer = setInterval(() => this.#check(), CHECK_MS).unref();
   }
 
   /** Takes the folder and starts the thread. @throws {ConfigError} when the journal cannot be written */
@@ -158,6 +161,11 @@ export class JournalSide {
     return this.#shared.isFailing || this.#shared.isDropping;
   }
 
+  /** Its thread does not end: a clean exit would wait for it, possibly forever. */
+  get isStuck(): boolean {
+    return this.#isClosing && this.#thread !== undefined;
+  }
+
   get numbers(): JournalNumbers {
     return {
       ...this.#counters.numbers,
@@ -229,6 +237,7 @@ export class JournalSide {
         reason = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
       });
       thread.on('exit', code => {
+        if (this.#thread === thread) this.#thread = undefined;
         const why = reason || `exit code ${code}`;
         reject(new Error(why));
         this.#ended(why);
@@ -240,6 +249,7 @@ export class JournalSide {
     const { log } = this.#parts;
     const isFirst = this.#restarts === 0;
     this.#isReady = true;
+    this.#silentChecks = 0;
     this.#pace.started();
     for (const [worker, port] of this.#waiting.splice(0)) this.#welcome(worker, port);
     this.#shared.setFailing(false);
@@ -253,17 +263,16 @@ export class JournalSide {
     switch (message.type) {
       case 'stats':
         this.#counters.take(message.stats);
+        this.#heard(message.stats.failure);
         break;
       case 'checkpoint':
         this.#sink.take(message);
         break;
       case 'failing':
-        this.#failure = message.reason;
-        log.error({ reason: message.reason, policy: this.#parts.settings.fail }, 'the journal cannot be written');
+        this.#fail(message.reason);
         break;
       case 'recovered':
-        this.#failure = undefined;
-        log.warn('the journal is written again');
+        this.#recovered();
         break;
       case 'fault':
         log.error({ what: message.what, detail: message.detail }, 'journal maintenance failed');
@@ -310,10 +319,32 @@ export class JournalSide {
     }
   }
 
-  #checkDropped(): void {
+  #check(): void {
     const { dropped } = this.#shared;
     const more = dropped - this.#droppedSeen;
     this.#droppedSeen = dropped;
     if (more > 0) this.#parts.log.error({ records: more, total: dropped }, 'records for the journal were dropped');
+    if (!this.#isReady || ++this.#silentChecks !== SILENT_CHECKS_MAX) return;
+    this.#shared.setFailing(true);
+    this.#fail('its thread does not answer');
+  }
+
+  /** The thread reports. @param failure why the disk refuses; undefined: it does not */
+  #heard(failure: string | undefined): void {
+    const wasSilent = this.#silentChecks >= SILENT_CHECKS_MAX;
+    this.#silentChecks = 0;
+    if (!wasSilent || failure !== undefined) return;
+    this.#shared.setFailing(false);
+    this.#recovered();
+  }
+
+  #fail(reason: string): void {
+    this.#failure = reason;
+    this.#parts.log.error({ reason, policy: this.#parts.settings.fail }, 'the journal cannot be written');
+  }
+
+  #recovered(): void {
+    this.#failure = undefined;
+    this.#parts.log.warn('the journal is written again');
   }
 }

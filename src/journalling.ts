@@ -79,6 +79,11 @@ export class Journalling {
     return this.#side?.isRefusing === true;
   }
 
+  /** A thread is stuck in a call that does not return: the process cannot exit by itself. */
+  get isStuck(): boolean {
+    return this.#side?.isStuck === true;
+  }
+
   /** Undefined: there is no journal. */
   get numbers(): JournalNumbers | undefined {
     return this.#side?.numbers;

@@ -43,6 +43,8 @@ export class EmitRecorder {
   #newViews: [number, ViewMembers][] = [];
   #newEpochs: [number, number, string][] = [];
   #lastEpoch = 0;
+  /** Definitions were dropped: the next rows need all of them. */
+  #announcesAll = false;
 
   /** @param onFull takes the rows */
   constructor(cells: ProducerCells, onFull: () => void) {
@@ -69,7 +71,6 @@ export class EmitRecorder {
 
   /** The view is no longer published. Its number may come to mean another one. */
   release(view: number): void {
-    this.#views[view] = undefined;
     this.#released.push(view);
   }
 
@@ -77,6 +78,8 @@ export class EmitRecorder {
   beginEpoch(view: number, epoch: string): void {
     const known = this.#views[view];
     if (known === undefined || known.epoch === epoch) return;
+    // Rows that wait may have it, and a journal thread that is new does not know it.
+    if (known.epochNumber > 0) this.#newEpochs.push([view, known.epochNumber, known.epoch]);
     known.epoch = epoch;
     known.epochNumber = ++this.#lastEpoch;
     this.#epochs[view] = known.epochNumber;
@@ -115,33 +118,46 @@ export class EmitRecorder {
 
   /** Takes what was collected. */
   take(): Emits {
+    if (this.#announcesAll) this.announceAll();
     const rows = this.#rows.slice(0, this.#count * EMIT_ROW_FIELDS);
     const emits = { rows, views: this.#newViews, epochs: this.#newEpochs };
-    this.discard();
-    this.#newViews = [];
-    this.#newEpochs = [];
-    this.#free.push(...this.#released);
-    this.#released = [];
+    this.#clear();
     return emits;
   }
 
-  /** Forgets the rows, not what views and epochs are called. */
+  /** Drops what was collected. What views and epochs are called comes with the next rows that are taken. */
   discard(): void {
-    this.#base += this.#count;
-    this.#floor = this.#base;
-    this.#count = 0;
-    this.#cells.collectedRows(0);
+    this.#clear();
+    this.#announcesAll = true;
   }
 
   /** The journal thread is a new one: it must be told all views and epochs. */
   announceAll(): void {
+    this.#announcesAll = false;
     this.#newViews = [];
-    this.#newEpochs = [];
+    const epochs: [number, number, string][] = [];
     for (const [number, view] of this.#views.entries()) {
       if (view === undefined) continue;
       this.#newViews.push([number, view.members]);
-      if (view.epochNumber > 0) this.#newEpochs.push([number, view.epochNumber, view.epoch]);
+      if (view.epochNumber > 0) epochs.push([number, view.epochNumber, view.epoch]);
     }
+    // The newest one of a view comes last.
+    for (const begun of this.#newEpochs) epochs.push(begun);
+    this.#newEpochs = epochs;
+  }
+
+  #clear(): void {
+    this.#base += this.#count;
+    this.#floor = this.#base;
+    this.#count = 0;
+    this.#cells.collectedRows(0);
+    this.#newViews = [];
+    this.#newEpochs = [];
+    for (const view of this.#released) {
+      this.#views[view] = undefined;
+      this.#free.push(view);
+    }
+    this.#released = [];
   }
 
   #add(view: number, prev: number, seq: number, micros: number): void {

@@ -7,6 +7,7 @@ import type { StreamPosition } from '../../protocol/stream-position.js';
 import { isMarketData, isStateStream, topicOf } from '../../protocol/topics.js';
 import { CLASSES, classNumber, DEPTHS } from '../../protocol/view-options.js';
 import { depthDetail } from '../../threads/lanes.js';
+import type { Resumption } from '../events/missed-events.js';
 import { RETRY_AFTER_MS } from '../limits/retry-after.js';
 import type { RequestedTopic, Session } from '../model/session.js';
 import { shorten } from '../refusal.js';
@@ -243,8 +244,9 @@ export class TopicCommands {
   ): Handled {
     const { session } = subscribing;
     return new Promise(resolve => {
-      const answer = (isRecovered: boolean, positions: ReadonlyMap<string, StreamPosition>): void => {
-        const served = requested.filter(topic => isSubscribed(session, topic));
+      const answer: Resumption['answer'] = (isRecovered, positions, topics) => {
+        const isIts = ({ stream, symbol }: RequestedTopic) => topics.has(topicOf(stream, symbol));
+        const served = requested.filter(topic => isIts(topic) && isSubscribed(session, topic));
         if (served.length > 0) this.#subscribed(subscribing, served, isRecovered, isRecovered ? undefined : positions);
         refuse();
         resolve();

@@ -63,7 +63,11 @@ export interface Resumption {
   isFailed: boolean;
   isDone: boolean;
   /** Replies to the command. @param positions where the topics begin when nothing is recovered */
-  readonly answer: (isRecovered: boolean, positions: ReadonlyMap<string, StreamPosition>) => void;
+  readonly answer: (
+    isRecovered: boolean,
+    positions: ReadonlyMap<string, StreamPosition>,
+    topics: ReadonlySet<string>,
+  ) => void;
   /** Called, perhaps often, when the answer waits for the feed: the session's later commands need not. */
   readonly onHeld: () => void;
 }

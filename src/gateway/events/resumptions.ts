@@ -45,7 +45,8 @@ export class Resumptions {
 
   /** One of its topics ends before the answer. @param isReached whether it had reached its mark */
   leave(resumption: Resumption, subscription: Subscription, isReached: boolean): void {
-    resumption.subscriptions.delete(subscription);
+    // A later command answers for it; but this one must be answered for something.
+    if (resumption.subscriptions.size > 1) resumption.subscriptions.delete(subscription);
     resumption.isFailed = true;
     if (!isReached) resumption.missing--;
     if (resumption.session.socket !== undefined) this.#settle(resumption);
@@ -71,7 +72,7 @@ export class Resumptions {
       resending.dropMissed(subscription, recovery);
       recovery.sent = { tag: recovery.endTag, seq: recovery.end.seq };
     }
-    resumption.answer(isRecovered, positions);
+    resumption.answer(isRecovered, positions, new Set(subscriptions.map(({ topic }) => topic)));
     for (const subscription of subscriptions) {
       const recovery = recoveryOf(subscription);
       if (subscription.state === 'paused') pause(subscription);

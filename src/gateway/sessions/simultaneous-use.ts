@@ -4,6 +4,7 @@
  * (supervision/replacements.ts).
  */
 import { CloseCode } from '../../protocol/close-code.js';
+import { isMarketData } from '../../protocol/topics.js';
 import type { FromWorker } from '../../threads/thread-messages.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import { USE_REPLACED, type UseCounts } from '../limits/use-counts.js';
@@ -16,6 +17,9 @@ interface SimultaneousUseOptions {
   /** The clock that all threads share. */
   readonly nowMs?: () => number;
 }
+
+const hasMarketData = ({ subscriptions }: Session): boolean =>
+  [...subscriptions.values()].some(({ stream }) => isMarketData(stream));
 
 interface Use {
   readonly user: string;
@@ -47,7 +51,9 @@ export class SimultaneousUse {
   /** The session has another credential: its use counts for that user from now on. */
   renewed(session: Session): void {
     const use = this.#uses.get(session);
-    if (use === undefined || use.user === session.credential.sub) return;
+    if (use?.user === session.credential.sub) return;
+    // Without a use, it was not counted: it was anonymous.
+    if (use === undefined && !hasMarketData(session)) return;
     this.ended(session);
     const refusal = this.begin(session);
     if (refusal !== undefined) this.#options.end(session, CloseCode.rateLimited, refusal);

@@ -104,11 +104,52 @@ describe('the recorder of published messages (R70)', () => {
     const { recorder } = setUp();
     const [quotes, trades] = [recorder.view(QUOTES), recorder.view(TRADES)];
     recorder.beginEpoch(quotes, 'e1');
-    recorder.take();
     recorder.release(trades);
+    recorder.take();
     recorder.announceAll();
     const { views, epochs } = recorder.take();
     expect(views).toEqual([[quotes, QUOTES]]);
     expect(epochs).toEqual([[quotes, 1, 'e1']]);
+  });
+
+  it('R70 names to a new journal thread each view and epoch that rows have, also those that have ended since', () => {
+    const { recorder } = setUp();
+    const [quotes, trades] = [recorder.view(QUOTES), recorder.view(TRADES)];
+    recorder.beginEpoch(quotes, 'e1');
+    recorder.take();
+    recorder.emitted(quotes, 0, 1, 1);
+    recorder.emitted(trades, 0, 1, 1);
+    recorder.beginEpoch(quotes, 'e2');
+    recorder.emitted(quotes, 1, 2, 1);
+    recorder.release(trades);
+    recorder.announceAll();
+    const { rows, views, epochs } = recorder.take();
+    expect(rowsOf(rows)).toEqual(['0 1 0-1 x1 @1', '1 0 0-1 x1 @1', '0 2 1-2 x1 @1']);
+    expect(views).toEqual([
+      [quotes, QUOTES],
+      [trades, TRADES],
+    ]);
+    expect(new Set(epochs.map(String))).toEqual(new Set(['0,1,e1', '0,2,e2']));
+    expect(epochs.at(-1)).toEqual([quotes, 2, 'e2']);
+    expect(recorder.view(TRADES)).toBe(trades);
+  });
+
+  it('R70 keeps nothing of views that come and go while rows are dropped, and then defines those that are left', () => {
+    const { recorder } = setUp();
+    const kept = recorder.view(QUOTES);
+    recorder.beginEpoch(kept, 'e1');
+    for (let i = 0; i < 1_000; i++) {
+      const view = recorder.view(TRADES);
+      recorder.beginEpoch(view, `t${i}`);
+      recorder.emitted(view, 0, 1, 1);
+      recorder.release(view);
+      recorder.discard();
+      expect(view).toBe(1);
+    }
+    recorder.emitted(kept, 0, 1, 1);
+    const { rows, views, epochs } = recorder.take();
+    expect(rowsOf(rows)).toEqual(['0 1 0-1 x1 @1']);
+    expect(views).toEqual([[kept, QUOTES]]);
+    expect(epochs).toEqual([[kept, 1, 'e1']]);
   });
 });

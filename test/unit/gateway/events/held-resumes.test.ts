@@ -54,3 +54,20 @@ it('R29 answers a resume before the topic is left', async () => {
   expect(client.checker.events.unanswered).toBe(0);
   expect([...client.checker.events.subscribed]).toEqual([]);
 });
+
+it('R29 answers for the topics that a later command has not resumed', async () => {
+  const client = model.connect({ isMsgpack: false, isRetail: false, isStamped: false, isFull: false });
+  for (const name of ['A', 'B']) model.event('trades', name);
+  const [at] = model.log.positions('trades:A');
+  if (at === undefined) throw new Error('a stream numbers what is published to it');
+  model.follow(client, 'trades', ['A', 'B'], { ...at, seq: at.seq + 50 });
+  await model.work();
+  await vi.advanceTimersByTimeAsync(HELD_MS);
+  model.follow(client, 'trades', ['A'], at);
+  model.event('trades', 'A');
+  await model.work();
+  await model.settle();
+  // The answer to the first command would take back what the second one has resumed.
+  expect(client.checker.events.held.get('trades:A')).toBeDefined();
+  model.check();
+});

@@ -2,9 +2,12 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { compileEntitlements } from '../../../../src/auth/credential.js';
 import { createSharedCounts } from '../../../../src/gateway/limits/shared-counts.js';
 import { USE_REPLACED, UseCounts } from '../../../../src/gateway/limits/use-counts.js';
-import type { Session } from '../../../../src/gateway/model/session.js';
+import { type Session, Subscription } from '../../../../src/gateway/model/session.js';
 import { SimultaneousUse } from '../../../../src/gateway/sessions/simultaneous-use.js';
+import { Views } from '../../../../src/gateway/views/views.js';
 import { CloseCode } from '../../../../src/protocol/close-code.js';
+import { REALTIME } from '../../../../src/protocol/view-options.js';
+import { laneOf } from '../../../../src/threads/lanes.js';
 import type { FromWorker } from '../../../../src/threads/thread-messages.js';
 import { newCredential, newSession } from '../../../support/new-session.js';
 
@@ -99,5 +102,25 @@ describe('R74 simultaneous use', () => {
     use.renewed(moved);
     expect(ended).toEqual([[1, CloseCode.rateLimited, REFUSAL]]);
     for (const id of [4, 5]) expect(use.begin(session(id, 'bob'))).toBeUndefined();
+  });
+
+  it('R74 counts from the credential on for a session that had market data without one', () => {
+    const use = useOf('oldest');
+    for (const id of [1, 2]) use.begin(session(id));
+    const [idle, reading] = [session(3, ''), session(4, '')];
+    const views = new Views(
+      1,
+      () => {},
+      () => ({ messages: 0, bytes: 0 }),
+    );
+    const lane = laneOf(REALTIME, 0, 'json', false);
+    reading.subscriptions.add(new Subscription(reading, lane, views.acquire('trades', 'A', lane, reading)));
+    const alice = newCredential({ sub: 'alice', tier: 'retail' });
+    for (const each of [idle, reading]) {
+      use.begin(each);
+      each.identity.replace(alice, compileEntitlements(alice), 2);
+      use.renewed(each);
+    }
+    expect(ended).toEqual([[4, CloseCode.rateLimited, REFUSAL]]);
   });
 });

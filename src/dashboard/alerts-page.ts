@@ -26,7 +26,7 @@ const COLUMNS: readonly Column<AlertRow>[] = [
 export class AlertsPage implements Page {
   readonly title = 'Alerts';
   readonly element: HTMLElement;
-  readonly #table = new DataTable<AlertRow>('Alerts', COLUMNS, ({ id, time }) => `${id} ${time}`, 'Nothing was found.');
+  readonly #table = new DataTable<AlertRow>('Alerts', COLUMNS, ({ id, time }) => `${id} ${time}`, 'No alerts.');
   readonly #note = element('p', { class: 'note', text: 'Asking the gateway.', attributes: { role: 'status' } });
   readonly #poller: Poller;
 

@@ -38,14 +38,14 @@ export function journalFacts(journal: JournalRow): Fact[] {
     { term: 'Checkpoints lost', text: count(checkpoint.lost), tone: checkpoint.lost === 0 ? '' : 'bad' },
     { term: 'Records lost', text: count(journal.dropped), tone: journal.dropped === 0 ? '' : 'bad' },
     { term: 'Writes refused by the disk', text: count(journal.faults), tone: journal.faults === 0 ? '' : 'warn' },
-    { term: 'Records', text: count(journal.records) },
-    { term: 'Blocks', text: count(journal.blocks) },
-    { term: 'Written', text: bytes(journal.bytes) },
+    { term: 'Records since the start', text: count(journal.records) },
+    { term: 'Blocks in all', text: count(journal.blocks) },
+    { term: 'Written since the start', text: bytes(journal.bytes) },
     { term: 'Segments', text: count(journal.segments) },
     { term: 'Users and addresses', text: count(journal.subjects) },
     {
       term: 'Clock',
-      text: journal.clock_alarm ? 'worse than CLOCK_DIVERGENCE_MAX, or unknown' : 'as required',
+      text: journal.clock_alarm ? 'worse than CLOCK_DIVERGENCE_MAX, or unknown' : 'no alarm',
       tone: journal.clock_alarm ? 'bad' : '',
     },
   ];

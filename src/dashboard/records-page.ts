@@ -39,7 +39,7 @@ export class RecordsPage implements Page {
   readonly element: HTMLElement;
   readonly #facts = new Facts();
   readonly #journalNote = element('p', { class: 'note', attributes: { role: 'status' } });
-  readonly #usage = new DataTable<UsageRow>('Usage', COLUMNS, keyOf, 'No product was used.');
+  readonly #usage = new DataTable<UsageRow>('Usage', COLUMNS, keyOf, 'No use to show.');
   readonly #usageNote = element('p', { class: 'note', attributes: { role: 'status' } });
   readonly #reservations = element('ul', { class: 'notes' });
   readonly #pollers: readonly Poller[];
@@ -51,7 +51,7 @@ export class RecordsPage implements Page {
       panel('Journal', 'who was sent what, so that it can be proved later', this.#facts.element, this.#journalNote),
       panel(
         'Usage this month',
-        'from the journal of this gateway; `millrace journal usage` reports all of them together',
+        'by the journal of this gateway; millrace journal usage reports all gateways together',
         element('div', {}, this.#usage.element, this.#reservations),
         this.#usageNote,
       ),

@@ -12,6 +12,8 @@ const SYMBOL = 'BTC/USDT';
 const LEVELS = 3;
 const WALL_MICROS = 1_790_000_000_000_000;
 const EVERYTHING = {
+  granted: [],
+  productsOf: () => [],
   hasFullTrades: false,
   maySubscribe: () => true,
   lacksRoles: () => [],

@@ -55,6 +55,8 @@ const NAMED_BY_CLIENTS: ReadonlySet<Stream> = new Set(['orders', 'rooms']);
 
 /** What a credential may see, compiled once per credential so that a check takes a few comparisons. */
 export interface Entitlements {
+  /** All that is granted: by the credential, or by default, and by its roles. */
+  readonly granted: readonly string[];
   /** True if trades include their parties and fees. */
   readonly hasFullTrades: boolean;
   /**
@@ -63,6 +65,8 @@ export interface Entitlements {
    * orders only.
    */
   maySubscribe(stream: Stream, name: string): boolean;
+  /** The products that a topic belongs to. */
+  productsOf(stream: Stream, name: string): readonly Product[];
   /** How late the credential may see a topic that `maySubscribe` refuses, ms; 0: not at all. */
   delayMsOf(stream: Stream, name: string): number;
   /** The product that keeps a topic from being seen in real time; undefined: it may be, or no product is the reason. */
@@ -110,6 +114,8 @@ export function compileEntitlements(
   const lacked = (stream: Stream, name: string): Product | undefined =>
     products.of(stream, name).find(product => !mayHaveNow(credential, product));
   return {
+    granted: Object.freeze([...new Set(entitlements)]),
+    productsOf: (stream, name) => products.of(stream, name),
     hasFullTrades: entitlements.includes(FULL_TRADES),
     maySubscribe: (stream, name) =>
       mayExist(stream, name) &&

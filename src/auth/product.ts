@@ -1,5 +1,6 @@
 /** Products: what a vendor licenses as one, and the topics that belong to it (ops/products.md). */
 import { BoundedMap } from '../protocol/bounded-map.js';
+import { listedOf } from '../protocol/record-limits.js';
 import { topicParts } from '../protocol/topic-parts.js';
 import { ALL_SYMBOLS, type Stream, symbolMatcher, topicOf } from '../protocol/topics.js';
 import type { DeclaredUse } from './declared-use.js';
@@ -62,6 +63,13 @@ export function productsOf(list: readonly Product[]): Products {
       return found;
     },
   };
+}
+
+/** How records name the products of a topic; nothing where there are none. */
+export function productMembers(products: readonly Product[]) {
+  if (products.length === 0) return undefined;
+  const { first: product, ...more } = listedOf(products.map(({ code }) => code));
+  return { product, ...more };
 }
 
 /** How refusals name a product. */

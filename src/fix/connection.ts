@@ -147,6 +147,7 @@ export class FixConnection implements LoggedConnection {
     this.#budget = budget;
     this.key = key;
     this.credential = credential;
+    const entitlements = () => access.entitlementsOf(credential);
     this.market = new MarketData({
       views,
       tier: credential.tier,
@@ -154,11 +155,11 @@ export class FixConnection implements LoggedConnection {
       rateClass: defaultClass(credential.tier),
       hasSeqTags: fix.hasSeqTags,
       topicsMax: config.limits.subscriptionsMax,
-      entitlements: () => access.entitlementsOf(credential),
+      entitlements,
       unknown: symbols => access.unknown(symbols),
       budget,
       room: () => this.#flow.room(this.buffered),
-      journal: this.#parts.records?.client(this.id),
+      journal: this.#parts.records?.client(this.id, entitlements),
       begin: type => this.session.begin(type),
       end: isKept => this.session.end(isKept),
       isActive: () => this.session.isActive,

@@ -1,7 +1,9 @@
 /** What the journal records of FIX connections, market data apart (market/client-journal.ts). */
 
-import type { Credential } from '../auth/credential.js';
+import type { Credential, Entitlements } from '../auth/credential.js';
 import { declaredOf } from '../auth/declared-use.js';
+import { listedOf } from '../protocol/record-limits.js';
+import type { Stream } from '../protocol/topics.js';
 import type { FixEnd } from '../threads/fix-stats.js';
 import type { NewRecord } from '../threads/journal-records.js';
 import type { LoggedConnection } from './access.js';
@@ -11,8 +13,6 @@ import type { FixMessage } from './wire/message.js';
 import { MsgType, Tag } from './wire/tags.js';
 
 const ENDPOINT = 'fix';
-/** Entitlements and symbols in one record; `more` counts the others. */
-const LISTED_MAX = 64;
 const TEXT_MAX = 256;
 
 /** By MsgType. */
@@ -45,12 +45,12 @@ export class FixRecords {
   }
 
   /** The client is logged on. */
-  connected({ id, address }: LoggedConnection, credential: Credential): void {
+  connected({ id, address }: LoggedConnection, credential: Credential, { granted }: Entitlements): void {
     const { tier } = credential;
     const [c, user] = [this.#c(id), userOf(credential)];
     const { worker: w } = this.#options;
     this.#record({ k: 'connected', c, w, transport: 'fix', endpoint: ENDPOINT, format: 'fix', address, ...user, tier });
-    this.#record({ k: 'authenticated', c, ...user, tier, ...rightsOf(credential) });
+    this.#record({ k: 'authenticated', c, ...user, tier, ...rightsOf(credential, granted) });
     this.#record({ k: 'command', c, action: 'logon' });
   }
 
@@ -78,8 +78,10 @@ export class FixRecords {
     this.#record({ k: 'confirmed', c: this.#c(connection), at: Math.round(atMicros) });
   }
 
-  client(connection: number): ClientJournal {
-    return new ClientJournal(this.#c(connection), this.views, this.#options);
+  /** @param entitlements in force when they are asked for */
+  client(connection: number, entitlements: () => Entitlements): ClientJournal {
+    const productsOf = (stream: Stream, symbol: string) => entitlements().productsOf(stream, symbol);
+    return new ClientJournal(this.#c(connection), this.views, { ...this.#options, productsOf });
   }
 
   #c(connection: number): string {
@@ -93,12 +95,12 @@ export class FixRecords {
 
 const userOf = ({ sub }: Credential) => (sub === '' ? undefined : { user: sub });
 
-function rightsOf(credential: Credential) {
-  const { apiKeyId, entitlements = [], expiresAtMs } = credential;
+function rightsOf(credential: Credential, granted: readonly string[]) {
+  const { apiKeyId, expiresAtMs } = credential;
   return {
     by: apiKeyId === undefined ? 'token' : 'api_key',
     ...declaredOf(credential),
-    ...listed('entitlements', entitlements),
+    ...listed('entitlements', granted),
     ...(Number.isFinite(expiresAtMs) ? { expires_at: expiresAtMs * 1000 } : undefined),
   } as const;
 }
@@ -112,7 +114,6 @@ function requestOf(c: string, message: FixMessage): NewRecord {
 }
 
 function listed<Name extends string>(name: Name, all: readonly string[]) {
-  const first = all.slice(0, LISTED_MAX).map(text => text.slice(0, TEXT_MAX));
-  const more = all.length > LISTED_MAX ? { more: all.length - LISTED_MAX } : undefined;
-  return { [name]: first, ...more } as Record<Name, string[]> & { more?: number };
+  const { first, ...more } = listedOf(all);
+  return { [name]: first.map(text => text.slice(0, TEXT_MAX)), ...more } as Record<Name, string[]> & { more?: number };
 }

@@ -254,7 +254,7 @@ export class FixServer {
       connection.refuse('credential revoked');
       return;
     }
-    records?.connected(connection, credential);
+    records?.connected(connection, credential, access.entitlementsOf(credential));
     connection.admit(opened.key, credential, opened.numbers);
     if (!connection.session.isActive) return;
     this.ended.logons++;

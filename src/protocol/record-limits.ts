@@ -1,4 +1,10 @@
 /** Limits of the journal's records. */
 
-/** Entitlements and symbols listed in one record at most; `more` counts the others. */
+/** Entitlements, symbols and product codes listed in one record at most; `more` counts the others. */
 export const LISTED_MAX = 64;
+
+/** The first of them, and how many others there are. */
+export function listedOf(all: readonly string[]): { readonly first: string[]; readonly more?: number } {
+  const more = all.length - LISTED_MAX;
+  return { first: all.slice(0, LISTED_MAX), ...(more > 0 ? { more } : undefined) };
+}

@@ -192,6 +192,11 @@ describe('R61 reads', () => {
     expect((await admin.get('/alerts')).body).toMatchObject({ state: 'off', events: 0, alerts: [] });
     expect((await admin.get('/feed')).body).toMatchObject({ name: 'simulator', status: 'live', load: 'normal' });
     expect((await admin.get('/journal')).body).toMatchObject({ state: 'off', folder: null });
+    expect((await admin.get('/usage')).body).toMatchObject({
+      state: 'off',
+      reason: 'JOURNAL_DIR is not set',
+      rows: [],
+    });
     const { body, text } = await admin.get('/config');
     const settings = body.settings as { name: string; value: string }[];
     expect(settings.find(({ name }) => name === 'ADMIN_TOKEN')?.value).toBe('(hidden)');

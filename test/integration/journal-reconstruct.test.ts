@@ -335,6 +335,10 @@ it('R70 each client’s messages come from the journal and the stream, byte for 
   await fix.closed();
   for (const { client } of clients) await client.close();
   expect(await gateway.stop()).toBe(0);
+  const kindsOf = (id: string) => folder.records().flatMap(({ c, k }) => (c === id ? [k] : []));
+  // What it did not take in time was left out, and it was told.
+  expect(kindsOf(stalled.id)).toContain('paused');
+  expect(kindsOf(clients.findLast(({ name }) => name === 'trades')?.client.id ?? '')).toContain('resumed');
   await compareFix();
   let confirmed = 0;
   let compared = 0;

@@ -50,6 +50,8 @@ export class TestMarket {
       hasSeqTags,
       topicsMax: TOPICS_MAX,
       entitlements: () => ({
+        granted: [],
+        productsOf: () => [],
         hasFullTrades: false,
         maySubscribe: () => this.isEntitled,
         lacksRoles: () => [],

@@ -2,7 +2,9 @@
  * Records what one client gets of its subscriptions: from when to when it gets what a view sends to all (view-journal.ts),
  * and what it alone is sent. Records stand in the journal in the order in which things happened.
  */
+import { type Product, productMembers } from '../../auth/product.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
+import type { Stream } from '../../protocol/topics.js';
 import type { FixView } from './view.js';
 import { type JournalOptions, membersOf, type ViewJournal, type ViewShare } from './view-journal.js';
 
@@ -27,22 +29,29 @@ interface Sent {
   readonly runs: [number, number][];
 }
 
+interface ClientJournalOptions extends JournalOptions {
+  /** The products that a topic belongs to. */
+  readonly productsOf: (stream: Stream, symbol: string) => readonly Product[];
+}
+
 export class ClientJournal {
   readonly #c: string;
   readonly #views: ViewJournal;
-  readonly #options: JournalOptions;
+  readonly #options: ClientJournalOptions;
   #sent: Sent | undefined;
 
   /** @param c id of the connection */
-  constructor(c: string, views: ViewJournal, options: JournalOptions) {
+  constructor(c: string, views: ViewJournal, options: ClientJournalOptions) {
     this.#c = c;
     this.#views = views;
     this.#options = options;
   }
 
   subscribed(followed: Followed): void {
-    const { outlet, worker } = this.#options;
-    outlet.record({ k: 'subscribed', ...this.#of(followed), w: worker, epoch: '', seq: null });
+    const { outlet, worker: w, productsOf } = this.#options;
+    const { stream, symbol } = followed.view;
+    const products = productMembers(productsOf(stream, symbol));
+    outlet.record({ k: 'subscribed', ...this.#of(followed), w, ...products, epoch: '', seq: null });
   }
 
   unsubscribed({ id, view }: Followed): void {

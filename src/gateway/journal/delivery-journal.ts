@@ -10,6 +10,7 @@
  *
  * Frames that carry no data are not recorded: replies, heartbeats, warnings, the feed's status.
  */
+import { productMembers } from '../../auth/product.js';
 import { GAP_REASON_NAMES, STALE_REASON_NAMES } from '../../protocol/codes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { JournalOutlet } from '../../threads/journal-outlet.js';
@@ -187,8 +188,9 @@ export class DeliveryJournal {
 
   /** The session is subscribed to the topic. */
   subscribed({ session, view }: Subscription): void {
-    const { worker } = this.#options;
-    this.#record({ k: 'subscribed', c: this.#id(session), w: worker, ...membersOf(view), epoch: '', seq: null });
+    const { worker: w } = this.#options;
+    const products = productMembers(session.entitlements.productsOf(view.stream, view.symbol));
+    this.#record({ k: 'subscribed', c: this.#id(session), w, ...membersOf(view), ...products, epoch: '', seq: null });
   }
 
   unsubscribed(session: Session, topic: string): void {

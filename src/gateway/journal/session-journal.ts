@@ -3,7 +3,7 @@
 import type { Credential } from '../../auth/credential.js';
 import { declaredOf } from '../../auth/declared-use.js';
 import type { Command } from '../../protocol/commands.js';
-import { LISTED_MAX } from '../../protocol/record-limits.js';
+import { listedOf } from '../../protocol/record-limits.js';
 import type { NewRecord } from '../../threads/journal-records.js';
 import type { Session } from '../model/session.js';
 import type { DeliveryJournal } from './delivery-journal.js';
@@ -61,9 +61,9 @@ export class SessionJournal {
   }
 
   /** The session has this credential from now on. */
-  authenticated({ id, credential }: Session): void {
-    const { sub: user, tier, expiresAtMs, entitlements = [] } = credential;
-    const more = entitlements.length - LISTED_MAX;
+  authenticated({ id, credential, entitlements: { granted } }: Session): void {
+    const { sub: user, tier, expiresAtMs } = credential;
+    const { first: entitlements, ...more } = listedOf(granted);
     this.#record({
       k: 'authenticated',
       c: this.#id(id),
@@ -71,8 +71,8 @@ export class SessionJournal {
       tier,
       by: kindOf(credential),
       ...declaredOf(credential),
-      entitlements: entitlements.slice(0, LISTED_MAX),
-      ...(more > 0 ? { more } : undefined),
+      entitlements,
+      ...more,
       ...(Number.isFinite(expiresAtMs) ? { expires_at: Math.round(expiresAtMs * MICROS_PER_MS) } : undefined),
     });
   }
@@ -92,8 +92,7 @@ export class SessionJournal {
   }
 
   command({ id }: Session, command: Command): void {
-    const names = namesOf(command);
-    const more = names.length - LISTED_MAX;
+    const { first: symbols, ...more } = listedOf(namesOf(command));
     this.#record({
       k: 'command',
       c: this.#id(id),
@@ -102,8 +101,8 @@ export class SessionJournal {
       ...('stream' in command && command.stream !== undefined
         ? { stream: command.stream.slice(0, TEXT_MAX) }
         : undefined),
-      ...(names.length > 0 ? { symbols: names.slice(0, LISTED_MAX) } : undefined),
-      ...(more > 0 ? { more } : undefined),
+      ...(symbols.length > 0 ? { symbols } : undefined),
+      ...more,
       ...('class' in command && command.class !== undefined ? { class: command.class.slice(0, TEXT_MAX) } : undefined),
       ...('since' in command && command.since !== undefined ? { since: command.since } : undefined),
     });

@@ -74,7 +74,7 @@ export class Subscriptions {
     this.#charge = new TradesCharges(this.deliveries.charge, options.tradesSymbols);
     this.#making = new Making({
       ...{ views: options.views, charge: this.#charge, counts: this.counts, nowMs: options.nowMs, journal },
-      replace: earlier => this.#remove(earlier, 'moved'),
+      replace: earlier => this.#leave(earlier, 'moved'),
     });
     this.#quotes = new QuoteSnapshots({
       outbox: options.outbox,
@@ -182,7 +182,7 @@ export class Subscriptions {
     if (topic === ALL_TRADES) this.#charge.end(session);
     const singles = topic === ALL_TRADES ? this.trades.uncover(subscription) : [];
     recordLeft(session, subscription);
-    this.#remove(subscription);
+    this.#leave(subscription);
     this.#outbox.journal?.unsubscribed(session, topic);
     for (const single of singles) this.#await(single);
     if (subscription.topic === ALL_TRADES) this.trades.settle(session);
@@ -318,6 +318,12 @@ export class Subscriptions {
     const code = why === 'unavailable' ? why : 'too_many_subscriptions';
     const message = why === 'share' ? 'your share of topics is used up' : 'not available here';
     this.#outbox.send(session, { type: 'error', code, message: `${message}: ${topic}`, topics: [topic] });
+  }
+
+  /** The client no longer wants it, or wants it otherwise: a command that still resumes it is answered before it ends. */
+  #leave(subscription: Subscription, reason?: EndReason): void {
+    this.recoveries.drop(subscription);
+    this.#remove(subscription, reason);
   }
 
   #remove(subscription: Subscription, reason: EndReason = 'ended'): void {

@@ -12,6 +12,8 @@ import { PATIENCE_MS, until } from '../../support/until.js';
 
 const ALICE: Credential = { ...ANONYMOUS, sub: 'alice' };
 const EVERYTHING = {
+  granted: [],
+  productsOf: () => [],
   hasFullTrades: false,
   maySubscribe: () => true,
   lacksRoles: () => [],

@@ -19,6 +19,8 @@ const SYMBOL = 'A';
 const SOURCE = 1;
 const CLIENTS = 2;
 const EVERYTHING = {
+  granted: [],
+  productsOf: () => [],
   hasFullTrades: false,
   maySubscribe: () => true,
   lacksRoles: () => [],
@@ -46,7 +48,12 @@ class Market {
   });
   readonly clients = Array.from(
     { length: CLIENTS },
-    (_, i) => new Client(this.views, i === 0, new ClientJournal(`c${i}`, this.#viewJournal, this.#options)),
+    (_, i) =>
+      new Client(
+        this.views,
+        i === 0,
+        new ClientJournal(`c${i}`, this.#viewJournal, { ...this.#options, productsOf: () => [] }),
+      ),
   );
   readonly bids = new Map<number, number>();
   readonly asks = new Map<number, number>();

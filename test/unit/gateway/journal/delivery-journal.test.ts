@@ -1,5 +1,7 @@
 /** R70 what the journal is told while market data goes out, over the real hub, encoder, ring and gateway modules. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { compileEntitlements, NO_POLICY } from '../../../../src/auth/credential.js';
+import { type Product, productsOf } from '../../../../src/auth/product.js';
 import type { FakeSocket } from '../../../support/fake-uws.js';
 import type { DerivedRecord } from '../../../support/journal/derived.js';
 import { RecordedJournal } from '../../../support/journal/recorded.js';
@@ -225,4 +227,24 @@ it('R70 refused messages: a gap to a view, and a topic that is stale', async () 
   await vi.advanceTimersByTimeAsync(100);
   await settle();
   expect(told().sort()).toEqual(['gap w0 trades:A 2–2 refused', 'stale w0 quotes:A 1 refused']);
+});
+
+it('R70 R74 the products of a topic that is subscribed, as they are when it is', async () => {
+  const product = (code: string, topics: string[]): Product => ({
+    ...{ code, vendor: 'V', topics, timeZone: 'UTC', holidays: [], delayMs: undefined },
+    ...{ use: undefined, professional: undefined },
+  });
+  const alice = connect('alice');
+  const { credential, identity } = alice.session;
+  const products = productsOf([product('QUOTES', ['quotes:*']), product('A', ['quotes:A', 'depth:A'])]);
+  identity.replace(credential, compileEntitlements(credential, NO_POLICY, ['quotes:*', 'trades:*'], products), 0);
+  subscribe(alice, 'quotes', ['A', 'B']);
+  subscribe(alice, 'trades', ['A']);
+  await settle();
+  const subscribed = journal.records.filter(({ k }) => k === 'subscribed');
+  expect(subscribed.map(({ topic, product: codes }: DerivedRecord) => [topic, codes])).toEqual([
+    ['quotes:A', ['QUOTES', 'A']],
+    ['quotes:B', ['QUOTES']],
+    ['trades:A', undefined],
+  ]);
 });

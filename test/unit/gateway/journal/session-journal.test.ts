@@ -1,5 +1,6 @@
 /** R70 what the journal is told of connections. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { compileEntitlements, NO_POLICY } from '../../../../src/auth/credential.js';
 import { SessionJournal } from '../../../../src/gateway/journal/session-journal.js';
 import type { Session } from '../../../../src/gateway/model/session.js';
 import { KINDS } from '../../../../src/journal/kinds.js';
@@ -35,7 +36,25 @@ it('R70 who connects, and with what rights', () => {
   expect(connected).toMatchObject({ k: 'connected', c: 'c7', user: 'alice', tier: 'institutional', format: 'json' });
   expect(authenticated).toMatchObject({ k: 'authenticated', c: 'c7', by: 'token', entitlements: ['quotes:*'] });
   expect(anonymous).not.toHaveProperty('user');
-  expect(none).toMatchObject({ k: 'authenticated', c: 'c8', by: 'none', entitlements: [] });
+  expect(none).toMatchObject({ k: 'authenticated', c: 'c8', by: 'none' });
+});
+
+it('R70 R74 all that a client may see: by its credential or by default, and by its roles, each once', () => {
+  const policy = { ...NO_POLICY, grants: (roles: readonly string[]) => roles.map(role => `analytics:${role}`) };
+  const granted = (roles: readonly string[], own: readonly string[] | undefined, defaults: readonly string[]) => {
+    const credential = { ...session.credential, roles, entitlements: own, firm: 'ACME', professional: true };
+    session.identity.replace(credential, compileEntitlements(credential, policy, defaults), 0);
+    journal.authenticated(session);
+    return recorded.records.at(-1);
+  };
+  expect(granted(['risk'], undefined, ['quotes:*', 'analytics:risk'])).toMatchObject({
+    entitlements: ['quotes:*', 'analytics:risk'],
+    firm: 'ACME',
+    professional: true,
+  });
+  expect(granted(['risk'], ['depth:A'], ['quotes:*'])?.entitlements).toEqual(['depth:A', 'analytics:risk']);
+  const many = Array.from({ length: LISTED_MAX + 2 }, (_, i) => `quotes:${i}`);
+  expect(granted(['risk'], many, [])).toMatchObject({ entitlements: many.slice(0, LISTED_MAX), more: 3 });
 });
 
 it('R70 who is refused, and why', () => {

@@ -58,7 +58,7 @@ async function replay(recording: string, options: ReplayOptions): Promise<void> 
   const counts = await judge(recording, surveillance);
   if (counts.orders === 0) note('the recording holds no orders: record with --orders');
   note(
-    `${counts.events} events (${counts.orders} orders), ${counts.unreadable} unreadable, ${counts.skipped} lines skipped; ${alerts.length} alerts`,
+    `${counts.events} events (${counts.orders} orders), ${counts.unreadable} unreadable, ${counts.skipped} lines skipped; ${alerts.length} ${alerts.length === 1 ? 'alert' : 'alerts'}`,
   );
   if (labels === undefined) return;
   const scores = scoresOf(labels, alerts);

@@ -32,12 +32,12 @@ export function journalFacts(journal: JournalRow): Fact[] {
     { term: 'Checkpoints lost', text: count(checkpoint.lost), tone: checkpoint.lost === 0 ? '' : 'bad' },
     {
       term: 'Clock',
-      text: journal.clock_alarm ? 'worse than CLOCK_DIVERGENCE_MAX, or unknown' : 'as required',
+      text: journal.clock_alarm ? 'worse than CLOCK_DIVERGENCE_MAX, or unknown' : 'no alarm',
       tone: journal.clock_alarm ? 'bad' : '',
     },
-    { term: 'Records', text: count(journal.records) },
-    { term: 'Written', text: bytes(journal.bytes) },
-    { term: 'Blocks', text: count(journal.blocks) },
+    { term: 'Records since the start', text: count(journal.records) },
+    { term: 'Written since the start', text: bytes(journal.bytes) },
+    { term: 'Blocks in all', text: count(journal.blocks) },
     { term: 'Segments', text: count(journal.segments) },
     { term: 'Users and addresses', text: count(journal.subjects) },
     {

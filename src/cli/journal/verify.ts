@@ -133,7 +133,7 @@ function proofs(verdict: Verdict, hasCheckpoints: boolean): string[] {
     );
   if (openLines > 0) {
     lines.push(
-      `${counted(openLines, 'line')} behind the last block not covered: the gateway is writing, or it crashed.`,
+      `Not covered: ${counted(openLines, 'line')} behind the last block. The gateway is writing, or it crashed.`,
     );
   }
   const all = blocksBefore + blocks;
@@ -148,7 +148,7 @@ function proofs(verdict: Verdict, hasCheckpoints: boolean): string[] {
     );
     if (coveredBlocks < all) {
       lines.push(
-        `Not proved: that the ${counted(all - coveredBlocks, 'block')} behind them are complete and were not written again.`,
+        `Not proved: ${counted(all - coveredBlocks, 'block')} behind them, which may be incomplete or written again.`,
       );
     }
   }

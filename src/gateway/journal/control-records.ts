@@ -1,5 +1,5 @@
 /** Control frames that the journal records: ages and refusals. */
-import { LISTED_MAX } from '../../protocol/record-limits.js';
+import { listedOf } from '../../protocol/record-limits.js';
 import { type Stream, topicOf } from '../../protocol/topics.js';
 import type { NewRecord } from '../../threads/journal-records.js';
 
@@ -48,6 +48,6 @@ export function recordOf(message: object, c: string, refused?: RefusedTopics): N
 function membersOf({ stream, names }: RefusedTopics) {
   const [name] = names;
   if (names.length === 1 && name !== undefined) return { topic: topicOf(stream, name) };
-  const more = names.length - LISTED_MAX;
-  return { stream, symbols: names.slice(0, LISTED_MAX), ...(more > 0 ? { more } : undefined) };
+  const { first: symbols, ...more } = listedOf(names);
+  return { stream, symbols, ...more };
 }

@@ -68,7 +68,7 @@ describe('millrace journal verify (R70)', () => {
     const { code, stdout } = await run('verify', journal.folder, '--checkpoints', checkpoints);
     expect(stdout).toContain('takeover/: 62 records in');
     expect(stdout.match(/The chain is whole/g)).toHaveLength(2);
-    expect(stdout.match(/1 checkpoints match\. Proved: blocks 0 to 20 /g)).toHaveLength(2);
+    expect(stdout.match(/1 checkpoint matches\. Proved: blocks 0 to 20 /g)).toHaveLength(2);
     expect(stdout).not.toContain('Not proved');
     expect(code).toBe(0);
   });

@@ -1,6 +1,7 @@
 /** The usage of a month for the admin API: made from the gateway's own journal when someone asks, and kept for a while. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { TAKEOVER_FOLDER } from '../journal/chains.js';
 import type { UsageReport } from '../journal/usage/report-types.js';
 import { reservations } from '../journal/usage/reservations.js';
 import type { UsageThreadData } from '../journal/usage/usage-thread.js';
@@ -37,7 +38,8 @@ type Made = Pick<UsageAnswer, 'state' | 'reason' | 'rows' | 'more' | 'reservatio
   readonly madeAt: string;
 };
 
-const NOTHING = { reason: null, made_at: null, rows: [], more: 0, reservations: [] } as const;
+/** No report. Every answer has its members in this order. */
+const NOTHING = { state: 'off', reason: null, made_at: null, rows: [], more: 0, reservations: [] } as const;
 
 export class UsageReports {
   readonly #options: UsageReportsOptions;
@@ -55,18 +57,18 @@ export class UsageReports {
     const { journalFolder, productsFile } = sources();
     if (journalFolder === undefined || productsFile === undefined) {
       const missing = journalFolder === undefined ? 'JOURNAL_DIR' : 'PRODUCTS_FILE';
-      return { ...NOTHING, month, state: 'off', reason: `${missing} is not set` };
+      return { month, ...NOTHING, reason: `${missing} is not set` };
     }
     const made = this.#made.get(month);
     const isFresh = made !== undefined && nowMs() - made.atMs < FRESH_MS;
     if (!isFresh && this.#making === undefined) {
       const reason = tooLarge(journalFolder);
-      if (reason !== undefined) return { ...NOTHING, month, state: 'failed', reason };
+      if (reason !== undefined) return { month, ...NOTHING, state: 'failed', reason };
       void this.#make(month, { month: calendarMonth, journalFolder, productsFile });
     }
-    if (made === undefined) return { ...NOTHING, month, state: 'making' };
+    if (made === undefined) return { month, ...NOTHING, state: 'making' };
     const { atMs: _, madeAt, ...answer } = made;
-    return { ...answer, month, made_at: madeAt };
+    return { month, ...NOTHING, ...answer, made_at: madeAt };
   }
 
   async #make(month: string, job: UsageThreadData): Promise<void> {
@@ -124,8 +126,19 @@ function answerOf(report: UsageReport): Omit<Made, 'atMs' | 'madeAt'> {
 
 /** Why the journal is not read here; undefined when it is. */
 function tooLarge(folder: string): string | undefined {
-  let bytes = 0;
-  for (const name of readdirSync(folder)) if (SEGMENT.test(name)) bytes += statSync(join(folder, name)).size;
+  // The second chain is one that a process wrote while another held the folder.
+  const bytes = bytesOf(folder) + bytesOf(join(folder, TAKEOVER_FOLDER));
   if (bytes <= JOURNAL_BYTES_MAX) return undefined;
   return 'the journal is too large to be read beside clients; run `millrace journal usage` on another machine';
+}
+
+/** 0 for a folder that cannot be read: the report says why. A segment may be compressed between both calls, and leave. */
+function bytesOf(folder: string): number {
+  try {
+    return readdirSync(folder)
+      .filter(name => SEGMENT.test(name))
+      .reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+  } catch {
+    return 0;
+  }
 }

@@ -170,7 +170,12 @@ const USAGE_COLUMNS: Column<UsageRow>[] = [
 ];
 
 export function usageLines({ rows, reservations, ...rest }: UsageAnswer): string[] {
-  return [...pairLines(flat(rest)), '', ...tableLines(USAGE_COLUMNS, rows), ...reservations];
+  const { state } = rest;
+  const lines = pairLines(flat(rest));
+  if (state === 'making') return [...lines, '', 'The report is being made. Ask again in a moment.'];
+  if (state !== 'ready') return lines;
+  const cautions = reservations.length === 0 ? [] : ['', ...reservations];
+  return [...lines, '', ...tableLines(USAGE_COLUMNS, rows), ...cautions];
 }
 
 /** Those that are set come first. */

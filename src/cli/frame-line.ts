@@ -37,7 +37,8 @@ export function describeFrame(frame: ServerFrame, documents: ClientDocuments): s
     case 'room_message':
       return `rooms:${frame.room} seq ${frame.seq} ${value(frame.from)}: ${value(frame.data)}`;
     default:
-      if (typeof frame.channel === 'string') return `analytics:${frame.channel} seq ${frame.seq} ${value(frame.data)}`;
+      if (typeof frame.channel === 'string')
+        return `analytics:${frame.channel} seq ${frame.seq} ${analytics(frame.data)}`;
       return value(frame);
   }
 }
@@ -76,6 +77,15 @@ function orderbook(frame: ServerFrame): string {
   const bid = frame.best_bid === null ? '-' : `${value(frame.bid_quantity)}@${value(frame.best_bid)}`;
   const ask = frame.best_ask === null ? '-' : `${value(frame.ask_quantity)}@${value(frame.best_ask)}`;
   return `bid ${bid} ask ${ask} spread ${value(frame.spread)}`;
+}
+
+/** An alert of surveillance as its sentence, anything else as its value. */
+function analytics(data: unknown): string {
+  if (typeof data !== 'object' || data === null || !('source' in data) || data.source !== 'surveillance')
+    return value(data);
+  const { detector, symbol, summary } = data as ServerFrame;
+  // The sentence is what the line is for: it is never cut.
+  return `${value(detector)}${typeof symbol === 'string' ? ` ${symbol}` : ''}: ${String(summary)}`;
 }
 
 function order({ side, quantity, symbol, price, status }: ServerFrame): string {

@@ -1,41 +1,50 @@
 /** What surveillance found: the newest alerts, each with the figures and ids that it rests on. */
 import type { AlertRow } from '../protocol/admin-rows.js';
+import { alertCard } from './alert-card.js';
 import type { AlertsAnswer } from './api-types.js';
 import { messageOf } from './dialogs.js';
 import { element, setText } from './dom.js';
-import { count, plural } from './format.js';
+import { Facts } from './facts.js';
+import { count, milliseconds, plural } from './format.js';
+import { setMarkedText } from './marked-text.js';
 import type { Page, PageContext } from './page.js';
 import { panel } from './panel.js';
 import { Poller } from './poller.js';
-import { type Column, DataTable } from './table.js';
 
 const EVERY_MS = 2_000;
-/** Ids of one alert in the page; the journal has all. */
-const EVIDENCE_SHOWN = 12;
-
-const COLUMNS: readonly Column<AlertRow>[] = [
-  { title: 'Time', text: ({ time }) => new Date(time).toLocaleString() },
-  { title: 'Detector', text: ({ detector }) => detector.replaceAll('_', ' ') },
-  { title: 'Symbol', text: ({ symbol }) => symbol ?? 'all' },
-  { title: 'Users', text: ({ users }) => users.join(', '), isMono: true },
-  { title: 'What was found', text: ({ summary }) => summary },
-  { title: 'Figures', text: ({ figures }) => figuresText(figures) },
-  { title: 'Evidence', text: ({ evidence }) => evidenceText(evidence), isMono: true },
-];
+/** What colours the state, and what it means where there is no alert. */
+const STATES: Readonly<Record<AlertsAnswer['state'], { readonly tone: string; readonly empty: string }>> = {
+  off: { tone: '', empty: 'Nothing watches here: `SURVEILLANCE=on` starts it.' },
+  watching: { tone: 'good', empty: 'Nothing was found since the start.' },
+  standby: { tone: '', empty: 'The gateway that watches has reported nothing.' },
+  connecting: { tone: 'warn', empty: 'No gateway has reported anything yet.' },
+  unavailable: { tone: 'bad', empty: 'This gateway cannot watch, and no other has reported anything.' },
+};
 
 export class AlertsPage implements Page {
   readonly title = 'Alerts';
   readonly element: HTMLElement;
-  readonly #table = new DataTable<AlertRow>('Alerts', COLUMNS, ({ id, time }) => `${id} ${time}`, 'Nothing was found.');
-  readonly #note = element('p', { class: 'note', text: 'Asking the gateway.', attributes: { role: 'status' } });
+  readonly #state = element('span', { class: 'pill', text: 'Asking the gateway' });
+  readonly #detail = element('p', { class: 'note' });
+  readonly #facts = new Facts();
+  readonly #list = element('ol', { class: 'alerts', attributes: { 'aria-label': 'Alerts' } });
+  readonly #empty = element('p', { class: 'empty note' });
+  readonly #total = element('p', { class: 'note', attributes: { role: 'status' } });
+  readonly #cards = new Map<string, HTMLElement>();
   readonly #poller: Poller;
 
   constructor({ api }: PageContext) {
-    this.element = element('div', {}, panel('Surveillance', 'the newest first', this.#table.element, this.#note));
+    this.#empty.hidden = true;
+    this.element = element(
+      'div',
+      {},
+      panel('Surveillance', '', this.#facts.element, this.#state, this.#detail),
+      panel('Alerts', '', element('div', {}, this.#list, this.#empty), this.#total),
+    );
     this.#poller = new Poller({
       everyMs: EVERY_MS,
       run: async signal => this.#show(await api.get<AlertsAnswer>('/alerts', {}, signal)),
-      onFailure: cause => setText(this.#note, messageOf(cause)),
+      onFailure: cause => setText(this.#detail, messageOf(cause)),
     });
   }
 
@@ -47,19 +56,41 @@ export class AlertsPage implements Page {
     this.#poller.stop();
   }
 
-  #show({ state, detail, alerts }: AlertsAnswer): void {
-    this.#table.update(alerts);
-    const text = detail === '' ? state.replaceAll('_', ' ') : `${state.replaceAll('_', ' ')}: ${detail}`;
-    setText(this.#note, alerts.length === 0 ? text : `${text}, ${plural(alerts.length, 'alert', 'alerts')}`);
+  #show({ state, detail, events, dropped, lag_ms: lagMs, alerts }: AlertsAnswer): void {
+    const { tone, empty } = STATES[state];
+    setText(this.#state, state);
+    this.#state.dataset.tone = tone;
+    setMarkedText(this.#detail, detail);
+    this.#facts.update(
+      state !== 'watching'
+        ? []
+        : [
+            { term: 'Events judged', text: count(events) },
+            { term: 'Not judged', text: count(dropped), tone: dropped === 0 ? '' : 'bad' },
+            { term: 'Behind events by', text: milliseconds(lagMs) },
+          ],
+    );
+    const order = alerts.length > 1 ? ', the newest first' : '';
+    setText(this.#total, alerts.length === 0 ? '' : `${plural(alerts.length, 'alert', 'alerts')}${order}`);
+    setMarkedText(this.#empty, empty);
+    this.#empty.hidden = alerts.length > 0;
+    this.#update(alerts);
   }
-}
 
-const figuresText = (figures: AlertRow['figures']): string =>
-  Object.entries(figures)
-    .map(([name, value]) => `${name.replaceAll('_', ' ')} ${count(value)}`)
-    .join(', ');
-
-function evidenceText(evidence: readonly string[]): string {
-  const shown = evidence.slice(0, EVIDENCE_SHOWN).join(' ');
-  return evidence.length > EVIDENCE_SHOWN ? `${shown} and ${count(evidence.length - EVIDENCE_SHOWN)} more` : shown;
+  /** Adds and removes cards; those that stay are not touched. */
+  #update(alerts: readonly AlertRow[]): void {
+    const keys = alerts.map(({ id, time }) => `${id} ${time}`);
+    const kept = new Set(keys);
+    for (const [key, card] of this.#cards) {
+      if (kept.has(key)) continue;
+      card.remove();
+      this.#cards.delete(key);
+    }
+    alerts.forEach((alert, i) => {
+      const key = keys[i] as string;
+      const card = this.#cards.get(key) ?? alertCard(alert);
+      this.#cards.set(key, card);
+      if (this.#list.children[i] !== card) this.#list.insertBefore(card, this.#list.children[i] ?? null);
+    });
+  }
 }

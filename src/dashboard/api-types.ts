@@ -173,7 +173,10 @@ export interface LogLevel {
 
 /** GET /alerts */
 export interface AlertsAnswer {
-  readonly state: string;
+  readonly state: 'off' | 'watching' | 'standby' | 'connecting' | 'unavailable';
   readonly detail: string;
+  readonly events: number;
+  readonly dropped: number;
+  readonly lag_ms: number;
   readonly alerts: readonly AlertRow[];
 }

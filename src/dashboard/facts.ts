@@ -6,6 +6,8 @@ export interface Fact {
   readonly text: string;
   readonly href?: string | undefined;
   readonly tone?: 'good' | 'warn' | 'bad' | '';
+  /** Takes the room of two, for paths. */
+  readonly isWide?: boolean;
 }
 
 interface Entry {
@@ -38,9 +40,14 @@ export class Facts {
     });
   }
 
-  #add({ term, href }: Fact): Entry {
+  #add({ term, href, isWide }: Fact): Entry {
     const text = element(href === undefined ? 'span' : 'a');
-    const group = element('div', {}, element('dt', { text: term }), element('dd', {}, text));
+    const group = element(
+      'div',
+      { class: isWide === true ? 'wide-fact' : '' },
+      element('dt', { text: term }),
+      element('dd', {}, text),
+    );
     const entry = { group, text };
     this.#entries.set(term, entry);
     return entry;

@@ -2,6 +2,7 @@
 
 const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const ONE_DIGIT = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const TWO_DIGITS = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
 const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 /** Shown for a figure that is not known. */
 export const UNKNOWN = '–';
@@ -14,6 +15,11 @@ const isKnown = (value: Maybe): value is number => typeof value === 'number' && 
 export function count(value: Maybe): string {
   if (!isKnown(value)) return UNKNOWN;
   return Number.isInteger(value) || Math.abs(value) >= 100 ? WHOLE.format(value) : ONE_DIGIT.format(value);
+}
+
+/** A figure as precise as it came, up to two digits: `12,345`, `0.62`. */
+export function figure(value: number): string {
+  return TWO_DIGITS.format(value);
 }
 
 /** `1.5 MB`, in powers of 1000. */

@@ -8,45 +8,42 @@ const LAG_SECONDS_MAX = 5;
 /** The alert MillraceCheckpointsOld. */
 const CHECKPOINT_SECONDS_MAX = 300;
 
+/** Empty where there is no journal. */
 export function journalFacts(journal: JournalRow): Fact[] {
-  const { state, checkpoint, failure } = journal;
-  if (state === 'off') return [{ term: 'State', text: 'off: JOURNAL_DIR is not set' }];
+  if (journal.state === 'off') return [];
+  const { checkpoint } = journal;
   const { age_seconds: age } = checkpoint;
   const isLate = age !== null && age > CHECKPOINT_SECONDS_MAX;
   return [
-    {
-      term: 'State',
-      text: failure === null ? state : `${state}: ${failure}`,
-      tone: state === 'writing' ? 'good' : 'bad',
-    },
     { term: 'New connections', text: journal.refusing ? 'refused' : 'admitted', tone: journal.refusing ? 'bad' : '' },
-    {
-      term: 'Folder',
-      text: `${journal.folder ?? UNKNOWN}${journal.takeover ? ' (another process has the main one)' : ''}`,
-    },
     {
       term: 'Behind events by',
       text: duration(journal.lag_seconds),
       tone: journal.lag_seconds > LAG_SECONDS_MAX ? 'warn' : '',
     },
+    { term: 'Records lost', text: count(journal.dropped), tone: journal.dropped === 0 ? '' : 'bad' },
+    { term: 'Failed writes', text: count(journal.faults), tone: journal.faults === 0 ? '' : 'warn' },
     { term: 'Last checkpoint', text: age === null ? 'none yet' : `${duration(age)} ago`, tone: isLate ? 'bad' : '' },
     {
-      term: 'Checkpoints kept elsewhere',
+      term: 'Checkpoints kept',
       text: `${count(checkpoint.kept)}${checkpoint.waiting === 0 ? '' : `, ${count(checkpoint.waiting)} wait`}`,
       tone: checkpoint.waiting === 0 ? '' : 'warn',
     },
     { term: 'Checkpoints lost', text: count(checkpoint.lost), tone: checkpoint.lost === 0 ? '' : 'bad' },
-    { term: 'Records lost', text: count(journal.dropped), tone: journal.dropped === 0 ? '' : 'bad' },
-    { term: 'Writes refused by the disk', text: count(journal.faults), tone: journal.faults === 0 ? '' : 'warn' },
-    { term: 'Records', text: count(journal.records) },
-    { term: 'Blocks', text: count(journal.blocks) },
-    { term: 'Written', text: bytes(journal.bytes) },
-    { term: 'Segments', text: count(journal.segments) },
-    { term: 'Users and addresses', text: count(journal.subjects) },
     {
       term: 'Clock',
       text: journal.clock_alarm ? 'worse than CLOCK_DIVERGENCE_MAX, or unknown' : 'as required',
       tone: journal.clock_alarm ? 'bad' : '',
+    },
+    { term: 'Records', text: count(journal.records) },
+    { term: 'Written', text: bytes(journal.bytes) },
+    { term: 'Blocks', text: count(journal.blocks) },
+    { term: 'Segments', text: count(journal.segments) },
+    { term: 'Users and addresses', text: count(journal.subjects) },
+    {
+      term: 'Folder',
+      text: `${journal.folder ?? UNKNOWN}${journal.takeover ? ' (another process has the main one)' : ''}`,
+      isWide: true,
     },
   ];
 }

@@ -16,6 +16,8 @@ export interface DeliveredDocument {
   readonly topic: string;
   readonly epoch: string;
   readonly seq: number;
+  /** Of its view, such as `15m`; undefined: real time. */
+  readonly delay?: string | undefined;
 }
 
 export interface Delivery {
@@ -179,7 +181,13 @@ export class Deliveries {
   /** A document, or one of several that share a frame: all of them but the last one say how many follow. */
   #snapshot(t: number, record: Members): void {
     const seq = Number(record.seq);
-    this.#frame.push({ topic: String(record.topic), epoch: String(record.epoch), seq });
+    const { topic, epoch, delay } = record;
+    this.#frame.push({
+      topic: String(topic),
+      epoch: String(epoch),
+      seq,
+      delay: delay === undefined ? undefined : String(delay),
+    });
     if (Number(record.more ?? 0) > 0) return;
     const documents = this.#frame;
     this.#frame = [];

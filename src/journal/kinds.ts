@@ -98,12 +98,15 @@ export const KINDS = {
       expires_at: micros.optional(),
     },
   ),
-  refused: kind('A connection, a command or a topic is refused, with the code that the client gets.', {
+  refused: kind('A connection, a command or topics are refused, with the code that the client gets.', {
     c: connection.optional(),
     what: z.enum(['connection', 'command', 'topic']),
     status: count.optional(),
     code: text,
     topic: z.string().optional(),
+    stream: text.optional(),
+    symbols: list.optional(),
+    more: count.optional(),
     product: text.optional(),
     user: z.string().optional(),
     address: z.string().optional(),

@@ -25,7 +25,7 @@ export function lockFolder(folder: string): (() => void) | undefined {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       try {
         linkSync(draft, path);
-        return () => unlinkSync(path);
+        return () => release(path, own);
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
       }
@@ -35,6 +35,15 @@ export function lockFolder(folder: string): (() => void) | undefined {
     return undefined;
   } finally {
     unlinkSync(draft);
+  }
+}
+
+/** The folder may have been removed since, and the lock in it may be that of another process. */
+function release(path: string, own: string): void {
+  try {
+    if (readFileSync(path, 'utf8') === own) unlinkSync(path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
   }
 }
 

@@ -1,6 +1,6 @@
 /** Limits of the journal's records. */
 
-/** Entitlements, symbols and product codes listed in one record at most; `more` counts the others. */
+/** Entitlements and symbols listed in one record at most; `more` counts the others. */
 export const LISTED_MAX = 64;
 
 /** The first of them, and how many others there are. */

@@ -109,14 +109,15 @@ export class Reconstruction {
   /** Several quotes share a frame. */
   #planQuotes(job: Job): void {
     const { isComplete, view, epoch: ownEpoch, seq: ownSeq } = job.delivery;
-    const own = [{ topic: view.topic, epoch: ownEpoch, seq: ownSeq }];
+    const own = [{ topic: view.topic, epoch: ownEpoch, seq: ownSeq, delay: view.delay }];
     const documents = job.delivery.documents.length > 0 ? job.delivery.documents : own;
     const parts = new Map<DeliveredDocument, Buffer>();
     job.left = documents.length;
     for (const document of documents) {
-      const { topic, epoch, seq } = document;
+      const { topic, epoch, seq, delay } = document;
       const name = topicName(topic);
-      this.#want(job, { stream: 'quotes', name, view, form: 'answer', epoch, prev: seq, seq }, bytes => {
+      const viewOfIt = { ...view, delay };
+      this.#want(job, { stream: 'quotes', name, view: viewOfIt, form: 'answer', epoch, prev: seq, seq }, bytes => {
         parts.set(document, bytes);
         if (parts.size < documents.length) return;
         const quotes = documents.map(one => ({
@@ -139,11 +140,13 @@ export class Reconstruction {
     }: Pick<Wanted, 'form' | 'epoch' | 'prev' | 'seq'> & {
       readonly stream: Stream;
       readonly name: string;
-      readonly view: ViewMembers;
+      readonly view: Pick<ViewMembers, 'format' | 'depth' | 'stamped' | 'full'> & {
+        readonly delay?: string | undefined;
+      };
     },
     found: Wanted['found'],
   ): void {
-    const numbering = this.#feed.numberingOf(wanted.epoch);
+    const numbering = this.#feed.numberingOf(undelayed(wanted.epoch, view.delay));
     const subject = subjectOf(sourceKindOf(stream), this.#nameOf(topicOf(stream, name)));
     const missing = (why: string): void => this.#missing(job, why);
     if (numbering === undefined) {
@@ -200,8 +203,16 @@ function formOf({ kind }: Delivery, stream: Stream): Wanted['form'] {
   return kind === 'message' ? 'change' : 'document';
 }
 
+/** The epoch of the topic in real time. Delayed data has the same sequences, in epochs that end in the delay. */
+function undelayed(epoch: string, delay: string | undefined): string {
+  return delay !== undefined && epoch.endsWith(`+${delay}`) ? epoch.slice(0, -delay.length - 1) : epoch;
+}
+
 /** A lane of the view, at any class. */
-function laneOfView({ format, depth, stamped, full }: ViewMembers, stream: Stream): number {
+function laneOfView(
+  { format, depth, stamped, full }: Pick<ViewMembers, 'format' | 'depth' | 'stamped' | 'full'>,
+  stream: Stream,
+): number {
   const detail = stream === 'depth' ? (depthDetail(depth ?? 0) ?? 0) : full === true ? TRADES_FULL : 0;
   return format === 'fix'
     ? laneWith(REALTIME, detail, FIX_VARIANT)

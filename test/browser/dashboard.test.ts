@@ -4,10 +4,13 @@
  * @module-tag slow
  * @module-tag bulk
  */
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestClient } from '../support/client.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
+import { JournalFolder } from '../support/journal/folder.js';
 import {
   accessibilityFindings,
   DESK,
@@ -47,6 +50,16 @@ async function visit(page: Page, hash: string): Promise<void> {
 
 async function connect(sub: string): Promise<TestClient> {
   return TestClient.connect(`${gateway.url}/ws/quotes?symbols=AAPL,MSFT&token=${await testToken({ sub })}`);
+}
+
+/** For axe in both schemes, and without scrolling sideways at any width. */
+async function readsWell({ page, faults }: OpenedPage): Promise<void> {
+  expect(await accessibilityFindings(page)).toEqual([]);
+  for (const size of [PHONE, TABLET, LAPTOP, DESK]) {
+    await page.setViewportSize(size);
+    expect(await overflow(page), `at ${size.width} px`).toBe(0);
+  }
+  expect(faults).toEqual([]);
 }
 
 beforeAll(async () => {
@@ -170,6 +183,8 @@ describe('R64 the dashboard', () => {
     ['a user', '#/users/alice', 'main td a'],
     ['topics', '#/topics', 'main td a'],
     ['a topic', '#/topics/quotes%3AMSFT', '.frames li'],
+    ['alerts, of which there is none', '#/alerts', 'main .empty'],
+    ['records, without a journal', '#/records', 'main code:text-is("JOURNAL_DIR")'],
     ['actions', '#/actions', 'textarea'],
   ])(
     'R64 %s: nothing serious for axe, in either scheme, and no scrolling sideways at any width',
@@ -177,12 +192,7 @@ describe('R64 the dashboard', () => {
       const { page } = opened;
       await visit(page, hash);
       await page.locator(ready).first().waitFor();
-      expect(await accessibilityFindings(page)).toEqual([]);
-      for (const size of [PHONE, TABLET, LAPTOP, DESK]) {
-        await page.setViewportSize(size);
-        expect(await overflow(page), `at ${size.width} px`).toBe(0);
-      }
-      expect(opened.faults).toEqual([]);
+      await readsWell(opened);
     },
   );
 
@@ -201,5 +211,77 @@ describe('R64 the dashboard', () => {
     expect(faults).toEqual([]);
     await page.context().close();
     await guarded.stop('SIGKILL');
+  });
+});
+
+describe('R64 the dashboard of a gateway with a journal and surveillance', () => {
+  const folder = new JournalFolder();
+  let watched: TestGateway;
+  let at: OpenedPage;
+  let nervous: TestClient;
+
+  beforeAll(async () => {
+    const products = [{ code: 'SIM', vendor: 'Simulated', topics: ['quotes:*'] }];
+    const productsFile = join(folder.base, 'products.json');
+    writeFileSync(productsFile, JSON.stringify({ products }), { mode: 0o600 });
+    watched = await startGateway({ ...MARKET, ...folder.env, PRODUCTS_FILE: productsFile, SURVEILLANCE: 'on' });
+    const token = await testToken({ sub: HOSTILE, firm: HOSTILE, professional: true, use: 'display' });
+    nervous = await TestClient.connect(`${watched.url}/ws/quotes?symbols=AAPL&token=${token}`);
+    at = await openPage(browser, dashboard(watched, '#/alerts'));
+  });
+  afterAll(async () => {
+    nervous?.socket.terminate();
+    await watched?.stop('SIGKILL');
+    folder.remove();
+  });
+
+  it('R64 R72 shows an alert as it comes, its figures, and its evidence when the reader opens it', async () => {
+    const { page } = at;
+    await page.locator('main .empty', { hasText: 'Nothing was found' }).waitFor();
+    for (let n = 0; n < 8; n++) {
+      nervous.send({ action: 'unsubscribe', stream: 'quotes', symbols: ['MSFT'] });
+      nervous.send({ action: 'subscribe', stream: 'quotes', symbols: ['MSFT'] });
+    }
+    const card = page.getByRole('list', { name: 'Alerts' }).getByRole('listitem').first();
+    await card.getByRole('heading', { name: 'Client churn' }).waitFor();
+    expect(await factOf(page, 'Changes').textContent()).toMatch(/^\d+$/);
+    expect(await card.getByRole('link', { name: HOSTILE, exact: true }).count()).toBe(1);
+    expect(await page.locator('main img').count()).toBe(0);
+    const evidence = card.locator('.ids li', { hasText: 'quotes:MSFT' });
+    expect(await evidence.isVisible()).toBe(false);
+    await card.locator('summary').focus();
+    await page.keyboard.press('Enter');
+    await evidence.waitFor();
+    // The next answers of the gateway leave what is open, and what has the focus.
+    const another = changes(page, 'Events judged');
+    nervous.send({ action: 'unsubscribe', stream: 'quotes', symbols: ['MSFT'] });
+    await another;
+    expect(await evidence.isVisible()).toBe(true);
+    expect(await page.evaluate('document.activeElement.tagName')).toBe('SUMMARY');
+    await readsWell(at);
+  });
+
+  it('R64 R74 shows the state of the journal, and the usage of the month', async () => {
+    const { page } = at;
+    await visit(page, '#/records');
+    await page.locator('.pill', { hasText: /^writing$/ }).waitFor();
+    expect(await factOf(page, 'New connections').textContent()).toBe('admitted');
+    await changes(page, 'Records');
+    const usage = page.getByRole('table', { name: 'Usage' });
+    await usage.getByRole('cell', { name: 'SIM, Simulated' }).first().waitFor();
+    expect(await usage.getByRole('row').nth(1).textContent()).toBe('SIM, Simulatedall firmsreal time11 of 11 of 111');
+    expect(await usage.getByRole('cell', { name: HOSTILE, exact: true }).count()).toBe(1);
+    expect(await page.locator('.note code', { hasText: /^millrace journal usage$/ }).count()).toBe(1);
+    await page.locator('.cautions li', { hasText: 'The month is not complete' }).waitFor();
+    await readsWell(at);
+  });
+
+  it('R64 R70 says that the journal fails, and why', async () => {
+    const { page } = at;
+    renameSync(folder.path, `${folder.path}-gone`);
+    writeFileSync(folder.path, '');
+    await page.locator('.pill', { hasText: /^failing$/ }).waitFor();
+    await page.locator('.problem', { hasText: 'ENOTDIR' }).waitFor();
+    await readsWell(at);
   });
 });

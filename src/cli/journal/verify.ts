@@ -111,7 +111,7 @@ const isWhole = (verdicts: readonly Verdict[]): boolean => verdicts.every(({ fau
 function tell(verdict: ChainVerdict, hasCheckpoints: boolean): void {
   const { chain, segments, blocks, records, faults, faultsLeftOut } = verdict;
   const name = chain === '' ? '' : `${chain}: `;
-  say(`${name}${records} records in ${blocks} blocks and ${segments} segments`);
+  say(`${name}${counted(records, 'record')} in ${counted(blocks, 'block')} and ${counted(segments, 'segment')}`);
   for (const fault of faults) say(faultLine(chain, fault));
   if (faultsLeftOut > 0) say(`  and ${faultsLeftOut} more`);
   for (const line of faults.length === 0 ? proofs(verdict, hasCheckpoints) : ['The journal is NOT as it was written.'])
@@ -121,14 +121,20 @@ function tell(verdict: ChainVerdict, hasCheckpoints: boolean): void {
 const faultLine = (chain: string, { where, what }: Fault): string =>
   where.startsWith('checkpoint') ? `  ${where}: ${what}` : `  ${chain}${where}: ${what}`;
 
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
 /** What an intact chain proves, and what it does not. */
 function proofs(verdict: Verdict, hasCheckpoints: boolean): string[] {
   const { blocksBefore, blocks, checkpoints, coveredBlocks, openLines } = verdict;
   const lines = ['The chain is whole: no byte, record, block or segment was changed, removed or swapped on its own.'];
   if (blocksBefore > 0)
-    lines.push(`It begins behind block ${blocksBefore - 1}: what came before was removed after its retention.`);
+    lines.push(
+      `It begins behind block ${blocksBefore - 1}: earlier segments were removed, by their retention or by hand.`,
+    );
   if (openLines > 0) {
-    lines.push(`${openLines} lines behind the last block are not covered: the gateway is writing, or it crashed.`);
+    lines.push(
+      `${counted(openLines, 'line')} behind the last block not covered: the gateway is writing, or it crashed.`,
+    );
   }
   const all = blocksBefore + blocks;
   if (checkpoints === 0) {
@@ -138,11 +144,11 @@ function proofs(verdict: Verdict, hasCheckpoints: boolean): string[] {
     );
   } else {
     lines.push(
-      `${checkpoints} checkpoints match. Proved: blocks 0 to ${coveredBlocks - 1} are the ones that were signed.`,
+      `${checkpoints} ${checkpoints === 1 ? 'checkpoint matches' : 'checkpoints match'}. Proved: blocks 0 to ${coveredBlocks - 1} are the ones that were signed.`,
     );
     if (coveredBlocks < all) {
       lines.push(
-        `Not proved: that the ${all - coveredBlocks} blocks behind them are complete and were not written again.`,
+        `Not proved: that the ${counted(all - coveredBlocks, 'block')} behind them are complete and were not written again.`,
       );
     }
   }

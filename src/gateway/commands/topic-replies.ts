@@ -69,9 +69,10 @@ export class TopicReplies {
    * An error that concerns all names of a command lists none of them.
    * @param asked how many names the command has
    */
-  unknown({ session, id }: Asked, names: readonly string[], asked: number): void {
+  unknown({ session, id, stream }: Asked, names: readonly string[], asked: number): void {
     if (names.length === 0) return;
-    this.#replies.send(session, id, { type: 'error', ...unknownNames(names), ...about(names, asked) });
+    const error = { type: 'error', ...unknownNames(names), ...about(names, asked) };
+    this.#replies.send(session, id, error, { stream, names });
   }
 
   /** One error for each product that the denied names belong to, and one for the rest. @see unknown */
@@ -80,8 +81,8 @@ export class TopicReplies {
     const code = session.credential.sub === '' ? 'unauthorized' : 'forbidden';
     for (const denial of denialsOf(session.entitlements, stream, names)) {
       const product = denial.product === undefined ? undefined : { product: denial.product };
-      const { message } = denial;
-      this.#replies.send(session, id, { type: 'error', code, message, ...product, ...about(denial.names, asked) });
+      const error = { type: 'error', code, message: denial.message, ...product, ...about(denial.names, asked) };
+      this.#replies.send(session, id, error, { stream, names: denial.names });
     }
   }
 }

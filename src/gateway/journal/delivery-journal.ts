@@ -18,7 +18,7 @@ import type { NewRecord } from '../../threads/journal-records.js';
 import { FrameKind, type RingReader } from '../../threads/ring.js';
 import { NOWHERE } from '../model/emit-trail.js';
 import type { Session, Subscription, View } from '../model/session.js';
-import { recordOf } from './control-records.js';
+import { type RefusedTopics, recordOf } from './control-records.js';
 import type { FrameOfDocument, Place } from './place.js';
 import { membersOf } from './view-members.js';
 import { symbolOf, ViewTrails } from './view-trails.js';
@@ -280,8 +280,8 @@ export class DeliveryJournal {
   }
 
   /** The socket was sent a message that is not of a view. */
-  controlSent(session: Session, message: object): void {
-    const record = session.socket === undefined ? undefined : recordOf(message, this.#id(session));
+  controlSent(session: Session, message: object, refused?: RefusedTopics): void {
+    const record = session.socket === undefined ? undefined : recordOf(message, this.#id(session), refused);
     if (record !== undefined) this.#record(record);
   }
 

@@ -2,6 +2,7 @@
 import { stringifyExact } from '../../protocol/exact-json.js';
 import { MsgpackWriter } from '../../protocol/msgpack-writer.js';
 import { stampTsSent } from '../../threads/stamp.js';
+import type { RefusedTopics } from '../journal/control-records.js';
 import type { DeliveryJournal } from '../journal/delivery-journal.js';
 import type { Place } from '../journal/place.js';
 import type { Session, Subscription, View } from '../model/session.js';
@@ -65,8 +66,8 @@ export class Outbox {
     return this.#snapshotFrameBytesMax - FRAME_BYTES;
   }
 
-  /** Sends a control message in the session's format; false when it was dropped. */
-  send(session: Session, message: object): boolean {
+  /** Sends a control message in the session's format; false when it was dropped. @param refused for the journal */
+  send(session: Session, message: object, refused?: RefusedTopics): boolean {
     const isJson = session.format === 'json';
     const bytes = isJson ? stringifyExact(message) : this.#packed(message);
     const length = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.length;
@@ -75,7 +76,7 @@ export class Outbox {
     recordFrame(session, message);
     this.announcements.sent(message, 1);
     const isSent = this.#write(session, bytes, length, !isJson);
-    if (isSent) this.journal?.controlSent(session, message);
+    if (isSent) this.journal?.controlSent(session, message, refused);
     return isSent;
   }
 

@@ -1,6 +1,7 @@
 /** Replies to commands. The command's id comes first, exactly as the client sent it. */
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { CommandId } from '../../protocol/command-limits.js';
+import type { RefusedTopics } from '../journal/control-records.js';
 import type { Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 
@@ -16,9 +17,10 @@ export class Replies {
     this.#outbox = outbox;
   }
 
-  send(session: Session, id: CommandId | undefined, message: Reply): void {
+  /** @param refused the topics that an error refuses, for the journal */
+  send(session: Session, id: CommandId | undefined, message: Reply, refused?: RefusedTopics): void {
     const { type, ...rest } = message;
-    this.#outbox.send(session, id === undefined ? message : { type, id, ...rest });
+    this.#outbox.send(session, id === undefined ? message : { type, id, ...rest }, refused);
   }
 
   /** Nothing was done: the client asked for too much. @param retryAfterMs when it may retry */

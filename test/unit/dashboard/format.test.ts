@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { ago, bytes, count, duration, milliseconds, percent, plural } from '../../../src/dashboard/format.js';
+import { ago, bytes, count, duration, figure, milliseconds, percent, plural } from '../../../src/dashboard/format.js';
 
 describe('R64 figures on the pages', () => {
   it.each([
     [count(1234567), '1,234,567'],
     [count(2.345), '2.3'],
     [count(160123.4), '160,123'],
+    [figure(0.375), '0.38'],
+    [figure(12_345), '12,345'],
     [bytes(0), '0 B'],
     [bytes(999), '999 B'],
     [bytes(999_600), '1.0 MB'],

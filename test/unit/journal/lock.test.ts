@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -18,6 +18,18 @@ describe('the lock of a journal (R70)', () => {
     release?.();
     expect(readdirSync(folder)).toEqual([]);
     expect(lockFolder(folder)).toBeTypeOf('function');
+  });
+
+  it('is released without a fault after its folder was removed, and leaves the lock of another process', () => {
+    const folder = newFolder();
+    const release = lockFolder(folder);
+    rmSync(folder, { recursive: true });
+    expect(release).not.toThrow();
+    mkdirSync(folder);
+    const other = join(folder, 'journal.lock');
+    writeFileSync(other, JSON.stringify({ pid: 1, started: '1' }));
+    release?.();
+    expect(readdirSync(folder)).toEqual(['journal.lock']);
   });
 
   it('of a process that has ended is taken over', async () => {

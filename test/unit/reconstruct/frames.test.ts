@@ -295,6 +295,25 @@ describe('frames that are reconstructed (R70)', () => {
     expect([...told]).toContain('message analytics:alerts msgpack true');
   });
 
+  it('R70 R74 of delayed views come from the messages of real time, and name the delayed epoch', async () => {
+    const { deliveries, expected, past } = new Run(1);
+    const delay = '15m';
+    const late = deliveries.map(one => ({
+      ...one,
+      epoch: `${one.epoch}+${delay}`,
+      view: { ...one.view, delay },
+      documents: one.documents.map(document => ({ ...document, epoch: `${document.epoch}+${delay}`, delay })),
+    }));
+    const found = await reconstruct(late, past);
+    expect(found.filter(({ missing }) => missing !== undefined)).toEqual([]);
+    const jsons = found.flatMap(({ delivery, frame }, i) => (delivery.view.format === 'json' ? [{ frame, i }] : []));
+    expect(jsons.length).toBeGreaterThan(0);
+    for (const { frame, i } of jsons) {
+      expect(frame?.toString()).toContain(`+${delay}"`);
+      expect(frame?.toString().replaceAll(`+${delay}"`, '"')).toBe(expected[i]?.toString());
+    }
+  });
+
   it('R70 say which message is missing, and which of the others depend on it', async () => {
     const { deliveries, past } = new Run(1);
     const lost = past.filter(({ subject }) => subject === 'md.trades.A')[3] as PastMessage;

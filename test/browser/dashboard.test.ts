@@ -266,7 +266,7 @@ describe('R64 the dashboard of a gateway with a journal and surveillance', () =>
     await visit(page, '#/records');
     await page.locator('.pill', { hasText: /^writing$/ }).waitFor();
     expect(await factOf(page, 'New connections').textContent()).toBe('admitted');
-    await changes(page, 'Records');
+    await changes(page, 'Records since the start');
     const usage = page.getByRole('table', { name: 'Usage' });
     await usage.getByRole('cell', { name: 'SIM, Simulated' }).first().waitFor();
     expect(await usage.getByRole('row').nth(1).textContent()).toBe('SIM, Simulatedall firmsreal time11 of 11 of 111');

@@ -257,16 +257,18 @@ describe('K9 a stream that stores only a part', () => {
   });
 });
 
-describe('K10 a last-value stream', () => {
+function tradeText(id: number): string {
+  const message = { symbol: 'Q', trade_id: id, price: '1', quantity: '1', executed_at: '2026-01-01T00:00:00Z' };
+  return JSON.stringify(message);
+}
+
+describe('K10 a hole in a stream', () => {
   it('K10: a topic that lost nothing is told nothing, however many messages others replace', async () => {
     const { nats, url } = await market({ max_msgs_per_subject: 1 });
     const symbols = ['A', 'B', 'C', 'D', 'E'];
     const put = (symbol: string, n: number) =>
       nats.publish(`md.quotes.${symbol}`, JSON.stringify({ symbol, current_price: n }));
-    const trade = (id: number) => {
-      const message = { symbol: 'Q', trade_id: id, price: '1', quantity: '1', executed_at: '2026-01-01T00:00:00Z' };
-      nats.publish('md.trades.Q', JSON.stringify(message));
-    };
+    const trade = (id: number) => nats.publish('md.trades.Q', tradeText(id));
     for (const symbol of symbols) put(symbol, 0);
     trade(1);
     await nats.flush();
@@ -305,5 +307,27 @@ describe('K10 a last-value stream', () => {
     const [executed] = await client.arrived('trade_executed', 1, TIMEOUT_MS);
     expect(executed).toMatchObject({ trade_id: 2, prev_seq: symbols.length + 1, epoch: patches[0]?.epoch });
     expect(client.ofType('gap')).toEqual([]);
+  });
+
+  it('K10: a topic that lost a message in the hole is told', async () => {
+    const { nats, manager, url } = await market({});
+    const trade = (id: number) => nats.jetstream().publish('md.trades.Q', tradeText(id));
+    await trade(1);
+    const gate = await TcpGate.open(Number(new URL(url).port));
+    ends.push(() => gate.close());
+    const env = { NATS_URL: `nats://127.0.0.1:${gate.port}`, JETSTREAM: 'on', WORKERS: '1', ENCODERS: '1' };
+    const gateway = await startGateway(env);
+    ends.push(() => gateway.stop());
+    const client = await TestClient.connect(`${gateway.url}/ws/quotes?symbols=Q&token=${await testToken()}`);
+    ends.push(() => client.close());
+    client.send({ action: 'subscribe', stream: 'trades', symbol: 'Q' });
+    await client.arrived('subscribed');
+    gate.cut();
+    for (const id of [2, 3]) await trade(id);
+    await manager.streams.deleteMessage('MILLRACE', 2);
+    gate.restore();
+    const [executed] = await client.arrived('trade_executed', 1, TIMEOUT_MS);
+    expect(client.ofType('gap')).toEqual([expect.objectContaining({ from: 2, to: 2, reason: 'stream_limits' })]);
+    expect(executed).toMatchObject({ trade_id: 3, seq: 3, prev_seq: 2 });
   });
 });

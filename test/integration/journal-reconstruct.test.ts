@@ -37,8 +37,10 @@ let publisher: NatsConnection;
 let gateway: TestGateway;
 let gate: ThrottledGate;
 let fix: FixSocket;
+let answered = 0;
 let published = 0;
 let publishing: NodeJS.Timeout;
+let answering: NodeJS.Timeout | undefined;
 
 /** What a client asks for, and the topics of it that are reconstructed. */
 interface Spec {
@@ -177,6 +179,7 @@ beforeAll(async () => {
     NATS_STREAM: 'MARKET',
     SYMBOLS: symbols.join(','),
     FIX_PORT: '0',
+    FIX_HEARTBEAT_MIN: '1s',
     WORKERS: '2',
     ENCODERS: '2',
     WS_PING_INTERVAL: '1s',
@@ -192,6 +195,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   clearInterval(publishing);
+  clearInterval(answering);
   fix?.end();
   for (const { client } of clients) await client.close();
   await gate?.close();
@@ -274,7 +278,16 @@ function compare(lines: readonly Told[], received: readonly Received[], isStampe
   return lines.filter(({ mark }) => mark === 'confirmed').length;
 }
 
-/** Each W and X holds the fields that are told, in order. */
+/** Proves to the gateway what the FIX client has received. */
+function answerTestRequests(): void {
+  const requests = fix.messages.filter(message => message.includes('|35=1|'));
+  for (; answered < requests.length; answered++) {
+    const [, id = ''] = /\|112=([^|]*)\|/.exec(requests[answered] ?? '') ?? [];
+    fix.send('0', [[112, id]]);
+  }
+}
+
+/** Each W and X holds the fields that are told, in order, and everything told as confirmed was received. */
 async function compareFix(): Promise<void> {
   const lines = await told(fixId(), 'depth:AAPL');
   const received = fix.messages.filter(message => /\|35=[WX]\|/.test(message));
@@ -285,7 +298,9 @@ async function compareFix(): Promise<void> {
     expect(lines.slice(at, found).filter(({ mark }) => mark === 'confirmed')).toEqual([]);
     at = found + 1;
   }
+  expect(lines.slice(at).filter(({ mark }) => mark === 'confirmed')).toEqual([]);
   expect(received.length).toBeGreaterThan(100);
+  expect(lines.filter(({ mark }) => mark === 'confirmed').length).toBeGreaterThan(received.length / 2);
 }
 
 const fixId = (): string => String(folder.records().find(({ transport }) => transport === 'fix')?.c);
@@ -295,7 +310,8 @@ const concerns = (topic: string) => (value: unknown) => handedIn(value).some(({ 
 it('R70 each client’s messages come from the journal and the stream, byte for byte', { timeout: 240_000 }, async () => {
   for (const name of Object.keys(SPECS)) await enter(name);
   fix = new FixSocket(fixPortOf(gateway), 'DESK');
-  await fix.logOn(await testToken({ sub: 'desk' }));
+  await fix.logOn(await testToken({ sub: 'desk' }), [], 1);
+  answering = setInterval(answerTestRequests, TICK_MS);
   fix.subscribe('book', ['AAPL'], 10);
   const trades = clients.find(({ name }) => name === 'trades')?.client as RecordedClient;
   const stalled = clients.find(({ name }) => name === 'stalled')?.client as RecordedClient;
@@ -326,7 +342,8 @@ it('R70 each client’s messages come from the journal and the stream, byte for 
   await until(
     () => {
       const confirmed = folder.records().filter(({ k, at }) => k === 'confirmed' && Number(at) > endMicros);
-      return open.every(({ client }) => confirmed.some(({ c }) => c === client.id));
+      const ids = [...open.map(({ client }) => client.id), fixId()];
+      return ids.every(id => confirmed.some(({ c }) => c === id));
     },
     30_000,
     'everyone has confirmed everything',

@@ -44,10 +44,10 @@ export class FixSocket {
   }
 
   /** Logs on, and waits for the answer: a Logon, a Logout, or the end of the connection. */
-  async logOn(password: string | undefined, fields: Fields = []): Promise<string | undefined> {
+  async logOn(password: string | undefined, fields: Fields = [], heartBtIntSeconds = 30): Promise<string | undefined> {
     const before = this.messages.length;
     const credential: Fields = password === undefined ? [] : [[554, password]];
-    this.send('A', [[98, 0], [108, 30], ...fields, ...credential]);
+    this.send('A', [[98, 0], [108, heartBtIntSeconds], ...fields, ...credential]);
     await until(() => this.messages.length > before || this.isClosed, PATIENCE_MS, 'an answer to the Logon');
     return this.messages[before];
   }

@@ -254,8 +254,8 @@ export class JournalSide {
     for (const [worker, port] of this.#waiting.splice(0)) this.#welcome(worker, port);
     this.#shared.setFailing(false);
     if (isFirst) log.info({ folder: this.#folder, publicKey, publicKeyFile }, 'journal open');
-    else log.warn('journal thread runs again');
-    if (isKeyNew) log.warn({ publicKeyFile }, 'a key for checkpoints was made: keep its public key elsewhere');
+    else log.warn('journal thread is running again');
+    if (isKeyNew) log.warn({ publicKeyFile }, 'signing key of checkpoints created: keep its public key elsewhere');
   }
 
   #receive(message: FromJournal): void {
@@ -323,7 +323,7 @@ export class JournalSide {
     const { dropped } = this.#shared;
     const more = dropped - this.#droppedSeen;
     this.#droppedSeen = dropped;
-    if (more > 0) this.#parts.log.error({ records: more, total: dropped }, 'records for the journal were dropped');
+    if (more > 0) this.#parts.log.error({ records: more, total: dropped }, 'journal records dropped');
     if (!this.#isReady || ++this.#silentChecks !== SILENT_CHECKS_MAX) return;
     this.#shared.setFailing(true);
     this.#fail('its thread does not answer');
@@ -345,6 +345,6 @@ export class JournalSide {
 
   #recovered(): void {
     this.#failure = undefined;
-    this.#parts.log.warn('the journal is written again');
+    this.#parts.log.warn('the journal can be written again');
   }
 }

@@ -154,6 +154,6 @@ export class CheckpointSink {
 
 /** Between blank lines, so that it can be told from other output. @throws {Error} when the reader is too far behind */
 function print(note: string): void {
-  if (process.stdout.writableLength > UNREAD_BYTES_MAX) throw new Error('the standard output is not read');
+  if (process.stdout.writableLength > UNREAD_BYTES_MAX) throw new Error('nothing reads the standard output');
   process.stdout.write(`\n${note}\n`);
 }

@@ -14,7 +14,7 @@ import { type Column, DataTable, ROWS_MAX } from './table.js';
 const JOURNAL_EVERY_MS = 2_000;
 const USAGE_EVERY_MS = 5_000;
 
-const WHAT = 'who was sent what, so that it can be proved later';
+const WHAT = 'what each client was sent, so that you can prove it later';
 
 const COLUMNS: readonly Column<UsageRow>[] = [
   { title: 'Product', text: ({ product, vendor }) => `${product}, ${vendor}` },
@@ -54,7 +54,7 @@ export class RecordsPage implements Page {
   readonly #pollers: readonly Poller[];
 
   constructor({ api }: PageContext) {
-    const about = 'from the journal of this gateway; `millrace journal usage` reports several gateways together';
+    const about = 'from this gateway’s journal; `millrace journal usage` reports several gateways together';
     this.#problem.hidden = true;
     this.#usage.element.hidden = true;
     this.element = element(

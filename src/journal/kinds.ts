@@ -121,15 +121,18 @@ export const KINDS = {
     class: text.optional(),
     since: z.strictObject({ epoch, seq }).optional(),
   }),
-  subscribed: kind('A subscription begins. `seq` is null if the position is not known yet; a later `live` then has it.', {
-    c: connection,
-    w: thread,
-    ...view,
-    product: list.optional(),
-    more: count.optional(),
-    epoch,
-    seq: seq.nullable(),
-  }),
+  subscribed: kind(
+    'A subscription begins. `seq` is null if the position is not known yet; a later `live` then has it.',
+    {
+      c: connection,
+      w: thread,
+      ...view,
+      product: list.optional(),
+      more: count.optional(),
+      epoch,
+      seq: seq.nullable(),
+    },
+  ),
   unsubscribed: kind('A subscription ends while the connection stays.', {
     c: connection,
     topic: z.string(),
@@ -149,16 +152,13 @@ export const KINDS = {
       complete: z.literal(true).optional(),
     },
   ),
-  live: kind(
-    'From here on, each `emit` of this view by the same thread after this position reaches this connection.',
-    {
-      c: connection,
-      w: thread,
-      ...view,
-      epoch,
-      seq,
-    },
-  ),
+  live: kind('From here on, each `emit` of this view by the same thread after this position reaches this connection.', {
+    c: connection,
+    w: thread,
+    ...view,
+    epoch,
+    seq,
+  }),
   paused: kind(
     'The view of the topic no longer reaches this connection. `seq` is the last position certainly handed to its socket: anything that ' +
       'the view published after it since `live` may be lost. On a topic of all symbols, a record with `symbol` says it for one symbol.',

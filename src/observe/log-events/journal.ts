@@ -30,7 +30,11 @@ export const journalEvents: LogEventGroup = {
       'reason',
       'policy',
     ),
-    journal_recovered: event('warn', 'the journal can be written again', 'what waited in memory is written; lost records have lines of their own (`journal_dropped`)'),
+    journal_recovered: event(
+      'warn',
+      'the journal can be written again',
+      'what waited in memory is written; lost records have lines of their own (`journal_dropped`)',
+    ),
     journal_dropped: event(
       'error',
       'journal records dropped',

@@ -26,7 +26,12 @@ export const surveillanceEvents: LogEventGroup = {
       'it may miss patterns; `millrace_surveillance_dropped_total` counts the messages',
       'suppressed',
     ),
-    surveillance_failed: event('error', 'surveillance thread failed', 'the error of its thread; the gateway starts another one', 'err'),
+    surveillance_failed: event(
+      'error',
+      'surveillance thread failed',
+      'the error of its thread; the gateway starts another one',
+      'err',
+    ),
     surveillance_hangs: event(
       'error',
       'surveillance thread hangs and is terminated',

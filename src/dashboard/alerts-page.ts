@@ -12,7 +12,7 @@ import { panel } from './panel.js';
 import { Poller } from './poller.js';
 
 const EVERY_MS = 2_000;
-/** What colours the state, and what is said where the gateway adds nothing to it. */
+/** The colour of each state, and its text where the gateway gives no detail. */
 const STATES: Readonly<Record<AlertsAnswer['state'], { readonly tone: string; readonly detail: string }>> = {
   off: { tone: '', detail: 'Surveillance is off: `SURVEILLANCE=on` turns it on.' },
   watching: { tone: 'good', detail: '' },

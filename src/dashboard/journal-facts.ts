@@ -1,4 +1,4 @@
-/** What is known of the journal, as facts. */
+/** The state of the journal, as facts. */
 import type { JournalRow } from '../protocol/admin-rows.js';
 import type { Fact } from './facts.js';
 import { bytes, count, duration, UNKNOWN } from './format.js';

@@ -1,4 +1,4 @@
-/** What is kept for others: the state of the journal, and what clients used of licensed data this month. */
+/** Records: the state of the journal, and what clients used of licensed data this month. */
 import type { JournalRow, UsageAnswer, UsageRow } from '../protocol/admin-rows.js';
 import { messageOf } from './dialogs.js';
 import { element, setText } from './dom.js';
@@ -37,7 +37,7 @@ const COLUMNS: readonly Column<UsageRow>[] = [
 
 const keyOf = ({ vendor, product, firm, data }: UsageRow): string => JSON.stringify([vendor, product, firm, data]);
 
-/** What colours the state of the journal. */
+/** The colour of each state of the journal. */
 const TONES: Readonly<Record<JournalRow['state'], string>> = { off: '', writing: 'good', failing: 'bad' };
 const MAKING = 'The report is being made.';
 

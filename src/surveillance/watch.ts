@@ -111,7 +111,7 @@ export class Watch {
     const last = this.#queue[end - 1];
     if (last !== undefined) this.#lagMs = (this.#options.nowMicros() - last.receivedMicros) / 1000;
     if (this.#at < this.#queue.length) {
-      // Judged messages are let go once they are the larger part.
+      // Judged messages are released once they are the larger part.
       if (this.#at > QUEUE_MAX) this.#forgetJudged();
       this.#schedule();
       return;

@@ -17,7 +17,7 @@ const ROWS_MAX = 500;
 const JOURNAL_BYTES_MAX = 2 * 1024 ** 3;
 const SEGMENT = /\.mjl(\.gz)?$/;
 
-/** Where the report comes from; undefined: it is not set. */
+/** Where the report comes from; undefined where not set. */
 interface UsageSources {
   readonly journalFolder: string | undefined;
   readonly productsFile: string | undefined;

@@ -236,7 +236,7 @@ export const KINDS = {
     },
   ),
   emit: kind(
-    'Messages published to a view: each connection that is live on it is sent them. `t` is the time of the last one.',
+    'Messages published to a view, and so sent to each connection that is live on it. `t` is the time of the last one.',
     {
       w: thread,
       ...view,

@@ -2,7 +2,7 @@
 import type { AlertRow } from '../protocol/admin-rows.js';
 import { CHANNELS } from '../protocol/topics.js';
 
-/** The whole alert, with its users: give the right to subscribe to compliance alone. */
+/** The whole alert, with its users: grant only compliance the right to subscribe. */
 export const COMPLIANCE_SUBJECT = 'surveillance.alerts';
 /** The clients' channel `alerts`. */
 export const CHANNEL_SUBJECT = 'analytics.alerts';

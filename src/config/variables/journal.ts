@@ -31,7 +31,8 @@ const journal = {
       see: `${SEE}#keys`,
     }),
     JOURNAL_FSYNC: setting(oneOf(['block', 'second', 'off']), 'second', {
-      means: 'When the journal is synced to the disk: after each block (every 100 ms at most), each second, or never.',
+      means:
+        'When the journal is synced to the disk: after each block (every 100 ms, or sooner), each second, or never.',
     }),
     JOURNAL_FAIL: setting(oneOf(['open', 'closed']), 'open', {
       means:

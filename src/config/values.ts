@@ -45,6 +45,7 @@ export function readable<T>(takes: string, read: (text: string) => T | undefined
 
 export const text = valueType('text', z.string());
 export const file = valueType('the path of a file', z.string());
+export const folder = valueType('the path of a folder', z.string());
 export const secret: ValueType<string> = { ...valueType('a secret', z.string(), () => HIDDEN), isSecret: true };
 export const secretMatching = (pattern: RegExp, takes: string): ValueType<string> => ({
   ...valueType(takes, z.string().regex(pattern, `must be ${takes}`), () => HIDDEN),

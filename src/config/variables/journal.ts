@@ -1,6 +1,6 @@
 /** Settings of the journal and of the clock that it relies on. */
 import { optional, setting, type ValuesOf } from '../setting.js';
-import { age, ageOrZero, bytes, duration, file, matching, oneOf, onOff } from '../values.js';
+import { age, ageOrZero, bytes, duration, file, folder, matching, oneOf, onOff } from '../values.js';
 import type { FeedVariables } from './feed.js';
 import type { ProcessVariables } from './process.js';
 
@@ -15,7 +15,7 @@ const journal = {
   about:
     'A hash-chained record of who connected, what clients asked for, and what they were sent. Off unless `JOURNAL_DIR` is set.',
   settings: {
-    JOURNAL_DIR: optional(file, {
+    JOURNAL_DIR: optional(folder, {
       means: 'Folder of the journal, created if absent. One gateway writes to it.',
       unset: 'no journal',
       see: SEE,

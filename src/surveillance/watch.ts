@@ -85,7 +85,8 @@ export class Watch {
 
   /** Another gateway has published this alert. */
   foreign({ detector, symbol, users, evidence, time }: AlertRow): void {
-    const atMicros = Date.parse(time) * 1000;
+    // A node whose clock is ahead must not silence this one until then.
+    const atMicros = Math.min(Date.parse(time) * 1000, this.#options.nowMicros());
     if (!DETECTORS.includes(detector as DetectorName) || Number.isNaN(atMicros)) return;
     const same = { detector: detector as DetectorName, symbol: symbol ?? '', users, evidence, atMicros };
     this.#surveillance.reportedElsewhere(same);

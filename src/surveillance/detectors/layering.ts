@@ -1,6 +1,6 @@
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import { EVIDENCE_MAX, type Report } from '../alert.js';
-import { type DepthEvent, type OrderEvent, opposite, type Side } from '../events.js';
+import { type DepthEvent, type OrderEvent, opposite, pairKey, type Side } from '../events.js';
 import type { Thresholds } from '../thresholds.js';
 
 const SECOND_MICROS = 1_000_000;
@@ -63,19 +63,21 @@ export class Layering {
     }
     const order = pair.orders.get(orderId);
     if (action === 'replaced') {
-      if (order !== undefined) Object.assign(order, { price, quantity });
+      // A message that names only what changed leaves the rest as it was.
+      if (order !== undefined && price !== undefined) order.price = price;
+      if (order !== undefined && quantity > 0) order.quantity = quantity;
     } else if (action === 'cancelled') {
       pair.orders.delete(orderId);
       this.#cancelled(pair, event);
     } else {
-      if (order !== undefined) order.filled = filled;
+      if (order !== undefined) order.filled = Math.max(order.filled, filled);
       if (action === 'filled' || action === 'rejected') pair.orders.delete(orderId);
       if (action !== 'rejected') this.#filled(pair, event);
     }
   }
 
   #pair(user: string, symbol: string): Pair {
-    const key = `${symbol} ${user}`;
+    const key = pairKey(symbol, user);
     const pair = this.#pairs.get(key) ?? { orders: new BoundedMap<string, Order>(ORDERS_MAX), suspects: [] };
     this.#pairs.set(key, pair);
     return pair;

@@ -53,6 +53,22 @@ describe('the queue of surveillance (R72)', () => {
     expect(second.alerts).toEqual([]);
   });
 
+  it('R72 an alert of a node whose clock is ahead does not silence this one until then', async () => {
+    const { alerts, made } = watch();
+    const other = watch();
+    other.made.take(wash(1));
+    await until(() => other.alerts.length === 1);
+    const ahead = { ...(other.alerts[0] as AlertRow), time: '2027-11-02T10:00:00.000Z' };
+    made.foreign(ahead);
+    const later = { ...wash(2), tsEventMicros: NOW_MICROS - 299_000_000 };
+    made.take(later);
+    await until(() => made.counters.events === 1);
+    expect(alerts).toEqual([]);
+    const old = { ...wash(3), tsEventMicros: NOW_MICROS - 300_000_000 };
+    made.take(old);
+    await until(() => alerts.length === 1);
+  });
+
   it('R72 two gateways that see the same give an alert the same id', async () => {
     const [first, second] = [watch(), watch()];
     for (const { made } of [first, second]) made.take(wash(1));

@@ -111,7 +111,7 @@ async function deliveriesOf(
     if (found.isTooMuch) throw new CommandFailure(`more than ${DELIVERIES_MAX} messages were sent on ${topic}`);
     if (found.dropped > 0) {
       note(
-        `warning: ${found.dropped} records of its thread were lost while it was connected: messages may be missing below`,
+        `warning: ${found.dropped} records of its thread were lost while it was connected: what was published after them is missing below, until the topic was live again`,
       );
     }
     return found.all.filter(({ t }) => t >= from && t <= to);

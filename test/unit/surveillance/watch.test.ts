@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { AlertRow } from '../../../src/protocol/admin-rows.js';
 import { DEFAULT_THRESHOLDS } from '../../../src/surveillance/thresholds.js';
-import { QUEUE_MAX, Watch } from '../../../src/surveillance/watch.js';
+import { QUEUE_BYTES_MAX, QUEUE_MAX, Watch } from '../../../src/surveillance/watch.js';
 import { until } from '../../support/until.js';
 
 const NOW_MICROS = Date.UTC(2026, 10, 2, 10) * 1000;
@@ -39,6 +39,17 @@ describe('the queue of surveillance (R72)', () => {
     made.take(wash(-1, 'trudy'));
     await until(() => alerts.length === 2);
     expect(made.counters).toMatchObject({ dropped: QUEUE_MAX, lagMs: 0, alerts: { wash_trades: 2 } });
+  });
+
+  it('R72 is bounded in bytes, too, and takes messages again once it is judged', async () => {
+    const { made } = watch();
+    const large = { ...wash(1), payload: new Uint8Array(1024 * 1024) };
+    for (let n = 0; n < 70; n++) made.take(large);
+    expect(made.counters.dropped).toBe(70 - QUEUE_BYTES_MAX / large.payload.length);
+    await until(() => made.counters.unreadable === QUEUE_BYTES_MAX / large.payload.length);
+    made.take(large);
+    await until(() => made.counters.unreadable === QUEUE_BYTES_MAX / large.payload.length + 1);
+    expect(made.counters.dropped).toBe(6);
   });
 
   it('R72 does not repeat what another gateway has reported', async () => {

@@ -14,7 +14,8 @@ const SYMBOLS_MAX = 20_000;
 interface Order {
   readonly id: string;
   readonly side: Side;
-  readonly createdMicros: number;
+  /** When it came to stand at its price. */
+  placedMicros: number;
   price: number | undefined;
   quantity: number;
   filled: number;
@@ -58,13 +59,17 @@ export class Layering {
     const { action, user, symbol, orderId, side, price, quantity, filled, atMicros } = event;
     const pair = this.#pair(user, symbol);
     if (action === 'created') {
-      pair.orders.set(orderId, { id: orderId, side, createdMicros: atMicros, price, quantity, filled });
+      pair.orders.set(orderId, { id: orderId, side, placedMicros: atMicros, price, quantity, filled });
       return;
     }
     const order = pair.orders.get(orderId);
     if (action === 'replaced') {
       // A message that names only what changed leaves the rest as it was.
-      if (order !== undefined && price !== undefined) order.price = price;
+      if (order !== undefined && price !== undefined && price !== order.price) {
+        order.price = price;
+        // An old order that is moved into the way is as new as one that is created there.
+        order.placedMicros = atMicros;
+      }
       if (order !== undefined && quantity > 0) order.quantity = quantity;
     } else if (action === 'cancelled') {
       pair.orders.delete(orderId);
@@ -87,7 +92,7 @@ export class Layering {
     const { window_seconds, levels_min, depth_share_min, filled_share_max } = this.#thresholds;
     const since = fill.atMicros - window_seconds * SECOND_MICROS;
     const layers = [...pair.orders.values()].filter(
-      ({ side, createdMicros }) => side === opposite(fill.side) && createdMicros >= since,
+      ({ side, placedMicros }) => side === opposite(fill.side) && placedMicros >= since,
     );
     const quantity = layers.reduce((total, order) => total + order.quantity, 0);
     if (quantity === 0) return;

@@ -72,6 +72,17 @@ describe('odd events under surveillance (R72)', () => {
     expect(alerts).toMatchObject([{ users: ['mallory'], figures: { levels: 3 } }]);
   });
 
+  it('R72 layers that were moved to their prices are as new as those that were created there', () => {
+    const alerts: Alert[] = [];
+    const detector = new Layering(DEFAULT_THRESHOLDS.layering, alert => alerts.push(alert));
+    const layers = [101, 102, 103].map((price, n) => order(`l${n}`, { side: 'sell', price: price + 50 }));
+    for (const layer of layers) detector.order({ ...layer, atMicros: START - 60 * SECOND });
+    for (const [n, layer] of layers.entries()) detector.order({ ...layer, action: 'replaced', price: 101 + n });
+    detector.order(order('bought', { action: 'filled', filled: 10, atMicros: START + SECOND }));
+    for (const layer of layers) detector.order({ ...layer, action: 'cancelled', atMicros: START + 2 * SECOND });
+    expect(alerts).toMatchObject([{ users: ['mallory'], figures: { levels: 3, cancelled_share: 1 } }]);
+  });
+
   it('R72 users and symbols with blanks are not taken for each other', () => {
     const keys = [pairKey('A B', 'C', 'D'), pairKey('A', 'B C', 'D'), pairKey('A', 'B', 'C D')];
     expect(new Set(keys).size).toBe(3);

@@ -167,7 +167,7 @@ function laterText(message: string, retryAfterSeconds: number | undefined): stri
   return retryAfterSeconds === undefined ? message : `${message}; log on again in ${Math.ceil(retryAfterSeconds)} s`;
 }
 
-/** @param wallMicros µs since the Unix epoch */
+/** @param wallMicros time of day, µs since the Unix epoch */
 export function recordsOf(
   outlet: JournalOutlet,
   worker: number,

@@ -69,7 +69,7 @@ export class CheckpointSink {
     await Promise.race([this.#sending, new Promise(resolve => setTimeout(resolve, CLOSE_MS_MAX).unref())]);
     clearTimeout(this.#retry);
     if (this.#waiting.length > 0) {
-      this.#parts.log.error({ waiting: this.#waiting.length }, 'checkpoints are lost with the end of the process');
+      this.#parts.log.error({ waiting: this.#waiting.length }, 'checkpoints lost as the process ends');
     }
     await this.#connection?.close();
   }
@@ -88,7 +88,7 @@ export class CheckpointSink {
         this.#kept++;
         this.keptAtMs = performance.now();
       }
-      if (this.#isFailing) this.#parts.log.warn('checkpoints are kept again');
+      if (this.#isFailing) this.#parts.log.warn('checkpoints are sent again');
       this.#isFailing = false;
     } catch (cause) {
       this.#failed++;
@@ -97,7 +97,7 @@ export class CheckpointSink {
       if (suppressed !== undefined) {
         const { checkpointStream: stream } = this.#parts.settings;
         const fields = { stream, reason: jetStreamTextOf(cause), waiting: this.#waiting.length, suppressed };
-        this.#parts.log.error(fields, 'checkpoints cannot be kept');
+        this.#parts.log.error(fields, 'checkpoints cannot be sent');
       }
       this.#retry = setTimeout(() => this.#send(), RETRY_MS).unref();
     }
@@ -154,6 +154,6 @@ export class CheckpointSink {
 
 /** Between blank lines, so that it can be told from other output. @throws {Error} when the reader is too far behind */
 function print(note: string): void {
-  if (process.stdout.writableLength > UNREAD_BYTES_MAX) throw new Error('the standard output is not read');
+  if (process.stdout.writableLength > UNREAD_BYTES_MAX) throw new Error('nothing reads the standard output');
   process.stdout.write(`\n${note}\n`);
 }

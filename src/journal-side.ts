@@ -28,7 +28,7 @@ import type { ToWorker } from './threads/thread-messages.js';
 const QUESTIONS_MAX = 1000;
 /** How often to look for lost records, and whether the thread still reports. */
 const CHECK_MS = 1000;
-/** It reports each second. After so many checks without a report, it hangs, as in a write to a disk that does not answer. */
+/** The thread reports each second. After this many checks without a report it counts as hanging, as in a write to a dead disk. */
 const SILENT_CHECKS_MAX = 5;
 
 interface JournalSideParts {
@@ -116,7 +116,7 @@ export class JournalSide {
     port1.unref();
     if (this.#isReady) this.#welcome(worker, port2);
     else {
-      // What another one with this number posted to a thread that died is not written.
+      // What an earlier producer of this number posted to a journal thread that died is not written.
       const records = this.#shared.forget(worker);
       if (records > 0) this.record({ k: 'dropped', w: worker, records });
       this.#waiting.push([worker, port2]);
@@ -161,7 +161,7 @@ export class JournalSide {
     return this.#shared.isFailing || this.#shared.isDropping;
   }
 
-  /** Its thread does not end: a clean exit would wait for it, possibly forever. */
+  /** Its thread does not end: a clean exit could wait for it forever. */
   get isStuck(): boolean {
     return this.#isClosing && this.#thread !== undefined;
   }
@@ -254,8 +254,8 @@ export class JournalSide {
     for (const [worker, port] of this.#waiting.splice(0)) this.#welcome(worker, port);
     this.#shared.setFailing(false);
     if (isFirst) log.info({ folder: this.#folder, publicKey, publicKeyFile }, 'journal open');
-    else log.warn('journal thread runs again');
-    if (isKeyNew) log.warn({ publicKeyFile }, 'a key for checkpoints was made: keep its public key elsewhere');
+    else log.warn('journal thread is running again');
+    if (isKeyNew) log.warn({ publicKeyFile }, 'signing key of checkpoints created: keep its public key elsewhere');
   }
 
   #receive(message: FromJournal): void {
@@ -323,7 +323,7 @@ export class JournalSide {
     const { dropped } = this.#shared;
     const more = dropped - this.#droppedSeen;
     this.#droppedSeen = dropped;
-    if (more > 0) this.#parts.log.error({ records: more, total: dropped }, 'records for the journal were dropped');
+    if (more > 0) this.#parts.log.error({ records: more, total: dropped }, 'journal records dropped');
     if (!this.#isReady || ++this.#silentChecks !== SILENT_CHECKS_MAX) return;
     this.#shared.setFailing(true);
     this.#fail('its thread does not answer');
@@ -345,6 +345,6 @@ export class JournalSide {
 
   #recovered(): void {
     this.#failure = undefined;
-    this.#parts.log.warn('the journal is written again');
+    this.#parts.log.warn('the journal can be written again');
   }
 }

@@ -117,8 +117,8 @@ export class Journalling {
     const errorMs = reading === undefined ? undefined : reading.errorSeconds * 1000;
     const fields = { errorMs, maxMs: this.#config.clock.divergenceMsMax };
     if (this.#clockAlarm === 'diverges') this.#log.error(fields, 'the clock is off by more than CLOCK_DIVERGENCE_MAX');
-    else if (this.#clockAlarm === 'unknown') this.#log.error(fields, 'it is unknown how far the clock is off');
-    else if (before !== undefined) this.#log.warn(fields, 'the clock is right again');
+    else if (this.#clockAlarm === 'unknown') this.#log.error(fields, 'the error of the clock is unknown');
+    else if (before !== undefined) this.#log.warn(fields, 'the clock is accurate again');
   }
 
   #alarmOf(reading: ClockReading | undefined): ClockAlarm | undefined {

@@ -200,7 +200,7 @@ export class SurveillanceSide {
   #noteDropped(): void {
     const suppressed = this.#sampler.pass('dropped');
     if (suppressed !== undefined) {
-      this.#log.error({ suppressed }, 'surveillance does not keep up: messages are left out');
+      this.#log.error({ suppressed }, 'surveillance does not keep up: messages dropped');
     }
   }
 

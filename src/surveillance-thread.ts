@@ -13,7 +13,7 @@ import { Watch } from './surveillance/watch.js';
 import type { WatchStart } from './surveillance/watch-start.js';
 import type { FromWatch, ToWatch, WatchState } from './threads/surveillance-messages.js';
 
-/** How often main hears how it goes; changes are told at once. */
+/** How often the thread reports its state to main; changes are reported at once. */
 const REPORT_MS = 1_000;
 const HOLDER_BYTES = 8;
 /** Alerts that come back to whoever published them; names of gateways need not differ. */

@@ -1,4 +1,4 @@
-/** The journal, as the admin API tells it. */
+/** The journal, as the admin API shows it. */
 import type { JournalNumbers } from '../observe/journal-numbers.js';
 import type { JournalRow } from '../protocol/admin-rows.js';
 import type { MainParts } from './main-stats.js';

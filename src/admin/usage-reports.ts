@@ -1,4 +1,4 @@
-/** The usage of a month for the admin API: made from the gateway's own journal when someone asks, and kept for a while. */
+/** Usage reports for the admin API: made from the gateway's own journal on request, and kept for a while. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { TAKEOVER_FOLDER } from '../journal/chains.js';
@@ -8,16 +8,16 @@ import type { UsageThreadData } from '../journal/usage/usage-thread.js';
 import type { CalendarMonth } from '../journal/usage/zoned-days.js';
 import type { UsageAnswer, UsageRow } from '../protocol/admin-rows.js';
 
-/** How long an answer is given again. */
+/** How long a report is reused. */
 const FRESH_MS = 5 * 60_000;
-/** Months kept; the oldest answer leaves. */
+/** Most months kept; beyond that, the oldest report is dropped. */
 const MONTHS_MAX = 12;
 const ROWS_MAX = 500;
 /** Compressed and open segments. Reading more would compete with clients for too long. */
 const JOURNAL_BYTES_MAX = 2 * 1024 ** 3;
 const SEGMENT = /\.mjl(\.gz)?$/;
 
-/** Where the report comes from; undefined: it is not set. */
+/** Where the report comes from; undefined where not set. */
 interface UsageSources {
   readonly journalFolder: string | undefined;
   readonly productsFile: string | undefined;
@@ -25,7 +25,7 @@ interface UsageSources {
 
 interface UsageReportsOptions {
   readonly sources: () => UsageSources;
-  /** Makes a report, elsewhere than on this thread. */
+  /** Makes a report, on another thread. */
   readonly make: (job: UsageThreadData) => Promise<UsageReport>;
   /** A monotonic clock. */
   readonly nowMs: () => number;
@@ -51,7 +51,7 @@ export class UsageReports {
     this.#options = options;
   }
 
-  /** What is known of the month; begins to make it where that is nothing, or old. */
+  /** The newest report of the month. Starts another one if there is none, or it is old. */
   of(month: string, calendarMonth: CalendarMonth): UsageAnswer {
     const { sources, nowMs } = this.#options;
     const { journalFolder, productsFile } = sources();
@@ -132,7 +132,7 @@ function tooLarge(folder: string): string | undefined {
   return 'the journal is too large to be read beside clients; run `millrace journal usage` on another machine';
 }
 
-/** 0 for a folder that cannot be read: the report says why. A segment may be compressed between both calls, and leave. */
+/** 0 for a folder that cannot be read: the report says why. A segment may be compressed, and so renamed, between the two calls. */
 function bytesOf(folder: string): number {
   try {
     return readdirSync(folder)

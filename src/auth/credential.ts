@@ -139,7 +139,7 @@ export function compileEntitlements(
   };
 }
 
-/** Vendors want to know who sees their data in real time, so a product that can be delayed is delayed for strangers. */
+/** Vendors want to know who sees their data in real time, so anonymous clients get a product late if it has a delay. */
 function mayHaveNow({ sub, use, professional }: Credential, product: Product): boolean {
   if (sub === '' && product.delayMs !== undefined) return false;
   if (product.use !== undefined && product.use !== use) return false;

@@ -13,7 +13,7 @@ export interface DeclaredUse {
   readonly use?: Use | undefined;
 }
 
-/** The members that are declared, without the others: for records. */
+/** Only the declared members, for records. */
 export function declaredOf({ firm, professional, use }: DeclaredUse): DeclaredUse {
   return {
     ...(firm === undefined ? undefined : { firm }),

@@ -28,7 +28,7 @@ export interface Products {
 /** Different delays of one gateway: each keeps a past of its own. */
 export const DELAYS_MAX = 16;
 
-/** Topics whose products are remembered: many clients follow the same ones, and a changed file has all of them checked. */
+/** Topics whose products are cached: many clients follow the same ones, and a changed file checks all of them again. */
 const KNOWN_MAX = 16_384;
 
 const NONE: readonly Product[] = [];

@@ -11,7 +11,7 @@ import { DELAYS_MAX, type Products, productsOf } from './product.js';
 
 export type { Product, Products } from './product.js';
 
-/** Few, because every subscribe may check them all. */
+/** Bounded, because a subscribe may check all of them. */
 export const PRODUCTS_MAX = 256;
 const PRODUCT_TOPICS_MAX = 256;
 const HOLIDAYS_MAX = 1_000;

@@ -111,8 +111,8 @@ function reads(): Command[] {
       ),
     plain('threads', 'the threads and their load', shown.threadsLines),
     plain('feed', 'the feed and its servers', shown.feedLines),
-    plain('alerts', 'surveillance, and its last 100 alerts with their evidence', shown.alertsLines),
-    command('usage', 'what clients used of licensed products in a month, by this gateway’s journal')
+    plain('alerts', 'the state of surveillance, and its last 100 alerts with evidence', shown.alertsLines),
+    command('usage', 'usage of licensed products in a month, from this gateway’s journal')
       .option('--month <month>', 'such as 2026-11 (default: the current one)')
       .action((options: Values) =>
         ask(options, { method: 'GET', path: '/usage', query: queryOf(options) }, shown.usageLines),

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 
 const EXAMPLES = `
-Reads the journal of a gateway (JOURNAL_DIR), while it runs or afterwards. ops/journal.md describes the format, the records, and
+Reads the journal of a gateway (JOURNAL_DIR), while it runs or afterwards. ops/journal.md describes the format, the records and
 what they prove.
 
 Examples:
@@ -24,7 +24,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
 /** `millrace journal`: what a gateway recorded for auditors. @param asked the command's name; undefined: all */
 export async function journalCommand(asked: string | undefined): Promise<Command> {
   const journal = new Command('journal')
-    .description('verify, query and evaluate the journal of a gateway')
+    .description('verify, query and report on the journal of a gateway')
     .addHelpText('after', EXAMPLES);
   const load = COMMANDS.get(asked ?? '');
   for (const one of load === undefined ? COMMANDS.values() : [load]) journal.addCommand(await one());

@@ -70,7 +70,7 @@ export function simulateCommand(): Command {
       new Option('--seed <n>', 'equal seeds, equal markets').argParser(setting('SIM_SEED', 'seed')).default(seed),
     )
     .option('--orders', 'add the symbol DEMO, with the orders of its users')
-    .option('--labels <file>', 'append what is planted into these orders, a JSON object a line')
+    .option('--labels <file>', 'append the planted patterns, one JSON object per line')
     .addHelpText('after', EXAMPLES)
     .action(simulate);
 }

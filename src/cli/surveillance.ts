@@ -14,9 +14,9 @@ import { note, say } from './output.js';
 import { tableLines } from './text-table.js';
 
 const EXAMPLES = `
-Judges a recording as the gateway would have judged it, at once: to see what other thresholds find. The recording needs orders, which
-\`millrace record --orders\` includes. If labels stand beside it (<recording>.labels, as \`millrace simulate --labels\` writes them), the
-summary says how many of them were found, and how many alerts were right.
+Judges a recording as the gateway would have judged it, but all at once, so that you can try other thresholds. The recording needs
+orders: make it with \`millrace record --orders\`. If a file of labels is beside it (<recording>.labels, as \`millrace simulate --labels\`
+writes it), the summary says how many labels were found, and how many alerts were right.
 
 Examples:
   $ millrace record --orders monday.rec
@@ -35,7 +35,7 @@ export function surveillanceCommand(): Command {
     .description('tune the detectors of market abuse')
     .addCommand(
       new Command('replay')
-        .description('judge a recording, and print the alerts')
+        .description('judge a recording and print the alerts')
         .argument('<recording>', 'made by millrace record --orders')
         .option('--thresholds <file>', 'JSON file with the thresholds that differ from the starting values')
         .option('--labels <file>', 'what the recording is known to hold; default: <recording>.labels, if it exists')
@@ -56,7 +56,7 @@ async function replay(recording: string, options: ReplayOptions): Promise<void> 
     for (const line of options.json === true ? [JSON.stringify(row)] : alertLines(row)) say(line);
   });
   const counts = await judge(recording, surveillance);
-  if (counts.orders === 0) note('the recording holds no orders: record with --orders');
+  if (counts.orders === 0) note('the recording has no orders: record with --orders');
   note(
     `${counts.events} events (${counts.orders} orders), ${counts.unreadable} unreadable, ${counts.skipped} lines skipped; ${alerts.length} ${alerts.length === 1 ? 'alert' : 'alerts'}`,
   );
@@ -153,7 +153,7 @@ async function readLabels(recording: string, given: string | undefined): Promise
   const lines = text.split('\n').filter(line => line !== '');
   return lines.map((line, at) => {
     const label = labelOf(line);
-    if (label === undefined) throw new CommandFailure(`${file}: line ${at + 1} is no label`);
+    if (label === undefined) throw new CommandFailure(`${file}: line ${at + 1} is not a label`);
     return label;
   });
 }

@@ -12,9 +12,9 @@ import { panel } from './panel.js';
 import { Poller } from './poller.js';
 
 const EVERY_MS = 2_000;
-/** What colours the state, and what is said where the gateway adds nothing to it. */
+/** The colour of each state, and its text where the gateway gives no detail. */
 const STATES: Readonly<Record<AlertsAnswer['state'], { readonly tone: string; readonly detail: string }>> = {
-  off: { tone: '', detail: 'Nothing watches here: `SURVEILLANCE=on` starts it.' },
+  off: { tone: '', detail: 'Surveillance is off: `SURVEILLANCE=on` turns it on.' },
   watching: { tone: 'good', detail: '' },
   standby: { tone: '', detail: 'Another gateway watches.' },
   connecting: { tone: 'warn', detail: 'This gateway does not watch yet.' },
@@ -67,11 +67,11 @@ export class AlertsPage implements Page {
     this.#facts.update([
       { term: 'Events judged', text: count(events) },
       { term: 'Not judged', text: count(dropped), tone: dropped === 0 ? '' : 'bad' },
-      { term: 'Behind events by', text: milliseconds(lagMs) },
+      { term: 'Lag', text: milliseconds(lagMs) },
     ]);
-    const order = alerts.length > 1 ? ', the newest first' : '';
+    const order = alerts.length > 1 ? ', newest first' : '';
     setText(this.#total, alerts.length === 0 ? '' : `${plural(alerts.length, 'alert', 'alerts')}${order}`);
-    setText(this.#empty, isWatching ? 'Nothing was found since the start.' : 'No alert was reported.');
+    setText(this.#empty, isWatching ? 'Nothing was found since the start.' : 'No alerts.');
     this.#empty.hidden = alerts.length > 0;
     this.#update(alerts);
   }

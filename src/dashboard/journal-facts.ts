@@ -1,4 +1,4 @@
-/** What is known of the journal, as facts. */
+/** The state of the journal, as facts. */
 import type { JournalRow } from '../protocol/admin-rows.js';
 import type { Fact } from './facts.js';
 import { bytes, count, duration, UNKNOWN } from './format.js';
@@ -17,7 +17,7 @@ export function journalFacts(journal: JournalRow): Fact[] {
   return [
     { term: 'New connections', text: journal.refusing ? 'refused' : 'admitted', tone: journal.refusing ? 'bad' : '' },
     {
-      term: 'Behind events by',
+      term: 'Lag',
       text: duration(journal.lag_seconds),
       tone: journal.lag_seconds > LAG_SECONDS_MAX ? 'warn' : '',
     },
@@ -25,24 +25,24 @@ export function journalFacts(journal: JournalRow): Fact[] {
     { term: 'Failed writes', text: count(journal.faults), tone: journal.faults === 0 ? '' : 'warn' },
     { term: 'Last checkpoint', text: age === null ? 'none yet' : `${duration(age)} ago`, tone: isLate ? 'bad' : '' },
     {
-      term: 'Checkpoints kept',
-      text: `${count(checkpoint.kept)}${checkpoint.waiting === 0 ? '' : `, ${count(checkpoint.waiting)} wait`}`,
+      term: 'Checkpoints sent',
+      text: `${count(checkpoint.kept)}${checkpoint.waiting === 0 ? '' : `, ${count(checkpoint.waiting)} waiting`}`,
       tone: checkpoint.waiting === 0 ? '' : 'warn',
     },
     { term: 'Checkpoints lost', text: count(checkpoint.lost), tone: checkpoint.lost === 0 ? '' : 'bad' },
     {
       term: 'Clock',
-      text: journal.clock_alarm ? 'worse than CLOCK_DIVERGENCE_MAX, or unknown' : 'no alarm',
+      text: journal.clock_alarm ? 'error above CLOCK_DIVERGENCE_MAX, or unknown' : 'no alarm',
       tone: journal.clock_alarm ? 'bad' : '',
     },
     { term: 'Records since the start', text: count(journal.records) },
     { term: 'Written since the start', text: bytes(journal.bytes) },
-    { term: 'Blocks in all', text: count(journal.blocks) },
+    { term: 'Blocks in total', text: count(journal.blocks) },
     { term: 'Segments', text: count(journal.segments) },
     { term: 'Users and addresses', text: count(journal.subjects) },
     {
       term: 'Folder',
-      text: `${journal.folder ?? UNKNOWN}${journal.takeover ? ' (another process has the main one)' : ''}`,
+      text: `${journal.folder ?? UNKNOWN}${journal.takeover ? ' (another process writes the main journal)' : ''}`,
       isWide: true,
     },
   ];

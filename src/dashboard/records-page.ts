@@ -1,4 +1,4 @@
-/** What is kept for others: the state of the journal, and what clients used of licensed data this month. */
+/** Records: the state of the journal, and what clients used of licensed data this month. */
 import type { JournalRow, UsageAnswer, UsageRow } from '../protocol/admin-rows.js';
 import { messageOf } from './dialogs.js';
 import { element, setText } from './dom.js';
@@ -14,7 +14,7 @@ import { type Column, DataTable, ROWS_MAX } from './table.js';
 const JOURNAL_EVERY_MS = 2_000;
 const USAGE_EVERY_MS = 5_000;
 
-const WHAT = 'who was sent what, so that it can be proved later';
+const WHAT = 'what each client was sent, so that you can prove it later';
 
 const COLUMNS: readonly Column<UsageRow>[] = [
   { title: 'Product', text: ({ product, vendor }) => `${product}, ${vendor}` },
@@ -37,7 +37,7 @@ const COLUMNS: readonly Column<UsageRow>[] = [
 
 const keyOf = ({ vendor, product, firm, data }: UsageRow): string => JSON.stringify([vendor, product, firm, data]);
 
-/** What colours the state of the journal. */
+/** The colour of each state of the journal. */
 const TONES: Readonly<Record<JournalRow['state'], string>> = { off: '', writing: 'good', failing: 'bad' };
 const MAKING = 'The report is being made.';
 
@@ -54,7 +54,7 @@ export class RecordsPage implements Page {
   readonly #pollers: readonly Poller[];
 
   constructor({ api }: PageContext) {
-    const about = 'from the journal of this gateway; `millrace journal usage` reports several gateways together';
+    const about = 'from this gateway’s journal; `millrace journal usage` reports several gateways together';
     this.#problem.hidden = true;
     this.#usage.element.hidden = true;
     this.element = element(

@@ -1,4 +1,4 @@
-/** Creates a source by the name that the hub gives it. */
+/** Creates the source that a name from the hub describes. */
 import { undelayedName } from '../protocol/delayed-name.js';
 import { topicParts } from '../protocol/topic-parts.js';
 import type { SourceKind } from '../protocol/topics.js';

@@ -1,4 +1,4 @@
-/** When messages were handed to a client's socket: a number that it asks for again says that it has all before it. */
+/** When messages were handed to a client's socket. A ResendRequest from a number proves that the client has all messages before it. */
 
 /** Times kept, and how far they are apart: those of the last seconds. */
 const TIMES_MAX = 128;
@@ -19,7 +19,7 @@ export class HandedOver {
     this.#micros[at] = micros;
   }
 
-  /** The latest time known by which all that was handed over has a number before this one. */
+  /** The latest known time by which only messages before this number had been handed over. */
   before(next: number): number | undefined {
     for (let i = this.#count - 1; i >= Math.max(0, this.#count - TIMES_MAX); i--) {
       if ((this.#numbers[i % TIMES_MAX] as number) <= next) return this.#micros[i % TIMES_MAX];

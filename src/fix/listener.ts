@@ -14,7 +14,7 @@ interface ListenerParts {
   readonly tls: FixConfig['tls'];
   /** How long a TLS handshake may take. */
   readonly handshakeMsMax: number;
-  /** A client has connected: whether it may go on. @param handshakes of other clients that are under way */
+  /** Whether a client that has connected may stay. @param handshakes of other clients under way */
   readonly mayConnect: (socket: Socket, handshakes: number) => boolean;
   /** It may log on. */
   readonly onConnected: (socket: Socket) => void;
@@ -71,7 +71,7 @@ export class FixListener {
       });
     }
     const secure = this.#newTlsServer(tls);
-    // Limits apply before the handshake, which costs more than all that comes before the Logon.
+    // Limits apply before the handshake, which costs more than everything else before the Logon.
     return createServer(SOCKET_OPTIONS, socket => {
       if (!mayConnect(socket, this.#open - this.#secured)) {
         socket.destroy();

@@ -1,6 +1,6 @@
 /**
  * Makes the lines of one producer's batches: its records, with pseudonyms in place of users and addresses, and the rows of what it
- * published as `emit` records. A line never hides an order: rows before a record that concerns their topic stand before it.
+ * published, as `emit` records. Order is kept: rows before a record that concerns their topic are written before it.
  */
 import assert from 'node:assert/strict';
 import { EMIT_ROW_FIELDS, EmitRow, type JournalBatch, type ViewMembers, WHOLE } from '../threads/journal-records.js';

@@ -9,7 +9,7 @@ import { listSegments } from './segments.js';
 export const TAKEOVER_FOLDER = 'takeover';
 
 export interface Chain {
-  /** What stands before the names of its files: '' or `takeover/`. */
+  /** Prefix of its files' names: '' or `takeover/`. */
   readonly prefix: string;
   readonly folder: string;
 }

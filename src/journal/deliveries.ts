@@ -271,8 +271,8 @@ export class Deliveries {
   }
 
   /**
-   * The socket certainly took what came up to this position. What was published behind it may or may not have reached the client,
-   * and no later pong tells. On a topic of all symbols, each symbol has a position of its own.
+   * The socket certainly took everything up to this position. What was published after it may not have reached the client, and no
+   * later pong can prove that it did. On a topic of all symbols, each symbol has a position of its own.
    */
   #pause(record: Members): void {
     const { epoch, seq, symbol, topic, id } = record;

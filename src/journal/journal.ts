@@ -170,7 +170,7 @@ export class Journal {
     post({ type: 'closed', note, unwritten: this.#queue.length + this.#inBlocks.length });
   }
 
-  /** Writes what the disk refused. Who removed the folder destroyed the keys in it: the pseudonyms that follow are others. */
+  /** Writes what the disk refused. If the folder was removed, its keys are gone: later pseudonyms are new ones. */
   #restore(): void {
     const { writer, keysFolder, openKeys } = this.#options;
     // First whether its file is still there: nothing more may be written to one that was removed.
@@ -230,7 +230,7 @@ export class Journal {
     if (done > 0) this.#inBlocks.splice(0, done);
   }
 
-  /** @returns whether the disk took it. @throws what is no fault of the disk: the thread ends, and another one continues */
+  /** @returns whether the disk took it. @throws any other error: the thread ends, and another one continues */
   #trying(act: () => void): boolean {
     try {
       act();

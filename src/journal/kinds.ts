@@ -1,16 +1,16 @@
 /**
  * Every kind of record that a journal holds: what it means, and its members besides `t` (µs since the Unix epoch, UTC) and `k`.
- * The document of the journal lists them from here. Users and addresses are raw while a record is on its way through memory; the
- * journal thread writes pseudonyms.
+ * The table in ops/journal.md is made from here. Users and addresses are raw while a record is in memory; the journal thread writes
+ * pseudonyms.
  *
- * **Order.** The records of one thread (`w`) stand in the order in which things happened. `emit` records collect messages of a view,
+ * **Order.** The records of one thread (`w`) are in the order in which things happened. `emit` records collect messages of a view,
  * but those of a topic are written before any record that names the topic, and all of them before one that ends a connection. So a
  * connection was handed: its own `snapshot`, `sent`, `gap` and `stale`, and the `emit`, `gap` and `stale` of a view between its `live`
  * on that view and the `paused`, `unsubscribed` or `closed` that follows. "Handed" means given to the WebSocket library for its
- * socket: what it dropped, `paused` puts in doubt; what a closing socket still held is lost, as may be what was published in the last
- * turn of the thread's loop before `closed`; what reached the client, `confirmed` proves. A thread that dies loses what it has not
- * posted: the last 100 ms. In topics whose frames are arrays (analytics), a run `[prev_seq, seq]` is one frame with all messages
- * behind `prev_seq` up to `seq`.
+ * socket. `paused` marks what the library may have dropped. What a closing socket still buffers is lost, and so may be what was published
+ * in the last turn of the thread's loop before `closed`. `confirmed` proves what reached the client. A thread that dies loses what it has
+ * not posted: the last 100 ms. In topics whose frames are arrays (analytics), a run `[prev_seq, seq]` is one frame with all messages
+ * after `prev_seq` up to `seq`.
  */
 import { z } from 'zod';
 import { LISTED_MAX } from '../protocol/record-limits.js';
@@ -24,13 +24,13 @@ const count = z.number().int().nonnegative();
 const list = z.array(text).max(LISTED_MAX);
 /** Id of a connection, as in the header `Millrace-Connection`. */
 const connection = z.string();
-/** Number of the thread that serves the connection; the FIX thread comes behind the gateway threads. */
+/** Number of the thread that serves the connection; the FIX thread comes after the gateway threads. */
 const thread = count;
 const seq = count;
 const epoch = z.string();
 const micros = z.number().nonnegative();
 
-/** `[prev_seq, seq]` is one message; `[prev_seq, seq, n]` is n messages, each one step behind the one before it. */
+/** `[prev_seq, seq]` is one message; `[prev_seq, seq, n]` is n messages, each one step after the one before it. */
 const run = z.union([z.tuple([seq, seq]), z.tuple([seq, seq, count])]);
 
 /** A view: a topic at a class in a format. Absent members have their default. */
@@ -83,7 +83,7 @@ export const KINDS = {
     tier: z.enum(TIERS),
   }),
   authenticated: kind(
-    'Who the client is and what it may see, at the start and after each later credential. `entitlements` has what its roles and the defaults grant, too.',
+    'Who the client is and what it may see: at the start, and after each new credential. `entitlements` includes what roles and defaults grant.',
     {
       c: connection,
       user: z.string().optional(),
@@ -121,23 +121,26 @@ export const KINDS = {
     class: text.optional(),
     since: z.strictObject({ epoch, seq }).optional(),
   }),
-  subscribed: kind('A subscription begins. `seq` is null until its position is known; a later `live` then tells it.', {
-    c: connection,
-    w: thread,
-    ...view,
-    product: list.optional(),
-    more: count.optional(),
-    epoch,
-    seq: seq.nullable(),
-  }),
+  subscribed: kind(
+    'A subscription begins. `seq` is null if the position is not known yet; a later `live` then has it.',
+    {
+      c: connection,
+      w: thread,
+      ...view,
+      product: list.optional(),
+      more: count.optional(),
+      epoch,
+      seq: seq.nullable(),
+    },
+  ),
   unsubscribed: kind('A subscription ends while the connection stays.', {
     c: connection,
     topic: z.string(),
     id: view.id,
   }),
   snapshot: kind(
-    'A whole document is sent to this connection alone. Quotes share frames: `more` documents follow in the same one, and `complete` says ' +
-      'that its frame does.',
+    'A whole document is sent to this connection alone. Quotes share frames: `more` documents follow in the same frame, and `complete` ' +
+      'means that the frame says so.',
     {
       c: connection,
       ...view,
@@ -149,19 +152,16 @@ export const KINDS = {
       complete: z.literal(true).optional(),
     },
   ),
-  live: kind(
-    'From the first `emit` of this view by the same thread behind this position, each one reaches this connection.',
-    {
-      c: connection,
-      w: thread,
-      ...view,
-      epoch,
-      seq,
-    },
-  ),
+  live: kind('From here on, each `emit` of this view by the same thread after this position reaches this connection.', {
+    c: connection,
+    w: thread,
+    ...view,
+    epoch,
+    seq,
+  }),
   paused: kind(
-    'The view of the topic no longer reaches this connection. `seq` is the last position certainly handed to its socket: of what the ' +
-      'view published behind it since `live`, any may be lost. Of a topic of all symbols, another record with `symbol` says it for one.',
+    'The view of the topic no longer reaches this connection. `seq` is the last position certainly handed to its socket: anything that ' +
+      'the view published after it since `live` may be lost. On a topic of all symbols, a record with `symbol` says it for one symbol.',
     {
       c: connection,
       topic: z.string(),
@@ -178,7 +178,7 @@ export const KINDS = {
     epoch,
     runs: z.array(run),
   }),
-  gap: kind('Messages from `from` to `to` are lost, to one connection or to a whole view, and the clients are told.', {
+  gap: kind('Messages `from` to `to` are lost, for one connection or for a whole view, and the clients are told.', {
     c: connection.optional(),
     w: thread.optional(),
     ...view,
@@ -205,21 +205,21 @@ export const KINDS = {
     epoch,
     seq,
   }),
-  lagging: kind('What the client receives is this old, by its answers to pings.', {
+  lagging: kind('The client is behind: by its answers to pings, what it receives is this old.', {
     c: connection,
     age_ms: count,
     topics: count,
   }),
   fresh: kind('The client has caught up.', { c: connection }),
   confirmed: kind(
-    'The client answered, or named a sequence number of FIX: it has received what was handed to its socket before `at`.',
+    'The client answered a ping or a TestRequest, or named a FIX sequence number: it has received what was handed to its socket before `at`.',
     {
       c: connection,
       at: micros,
     },
   ),
   closed: kind(
-    'The connection ends; `buffered` bytes had not left the process. The last `emit` before it is the end of each live topic.',
+    'The connection ends; `buffered` bytes had not left the process. Each live topic ends with the last `emit` before this record.',
     {
       c: connection,
       code: count,
@@ -236,7 +236,7 @@ export const KINDS = {
     },
   ),
   emit: kind(
-    'Messages published to a view: what each connection received that was live on it. `t` is the time of the last one.',
+    'Messages published to a view, and so sent to each connection that is live on it. `t` is the time of the last one.',
     {
       w: thread,
       ...view,
@@ -246,7 +246,7 @@ export const KINDS = {
       whole: z.literal(true).optional(),
     },
   ),
-  clock: kind('How far the system clock is from UTC, as its daemon says; null where it is unknown.', {
+  clock: kind('How far the system clock is from UTC, as chrony reports it; null where that is unknown.', {
     source: text,
     offset_us: z.number().nullable(),
     error_us: z.number().nullable(),
@@ -255,7 +255,7 @@ export const KINDS = {
     w: thread,
     records: count,
   }),
-  alert: kind('Market surveillance found something; with its evidence.', { alert: z.looseObject({}) }),
+  alert: kind('An alert of surveillance, with its evidence.', { alert: z.looseObject({}) }),
   admin: kind('What an operator ordered, and its result.', {
     what: text,
     /** How the order came: `admin` for the admin API, a NATS subject, or a signal. */

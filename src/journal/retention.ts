@@ -1,6 +1,6 @@
 /**
- * What becomes too old: segments are removed as a whole, and then the keys of subjects that no record in a segment that is left can
- * name. A legal hold keeps all segments since the first record of the one who is held.
+ * Removes what is too old: whole segments, and then the keys of subjects that no remaining segment can name. A legal hold keeps all
+ * segments since the held subject's first record.
  */
 import { existsSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';

@@ -28,7 +28,7 @@ export function openSigningKey(folder: string, file: string | undefined): Signin
   makeFolder(folder);
   const isNew = makeKey(path);
   const key = createPrivateKey(readFileSync(path));
-  if (key.asymmetricKeyType !== 'ed25519') throw new Error(`${path} is no Ed25519 key in PEM form`);
+  if (key.asymmetricKeyType !== 'ed25519') throw new Error(`${path} is not an Ed25519 key in PEM format`);
   const publicPem = createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
   const publicFile = join(folder, PUBLIC_FILE);
   writeFileSync(publicFile, publicPem, { mode: PUBLIC_MODE });

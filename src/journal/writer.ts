@@ -217,7 +217,7 @@ export class JournalWriter {
     if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(this.#file).ino) return;
     closeSync(this.#file);
     this.#file = undefined;
-    throw new Error(`${path} was removed while it was written: blocks are lost`);
+    throw new Error(`${path} was removed while it was being written: blocks are lost`);
   }
 
   /** Closes the last block and the file. The segment is continued by the next one, after a restart. */

@@ -19,7 +19,7 @@ type AskForPseudonyms = (names: readonly Named[]) => Promise<readonly string[]>;
 
 interface WaitingLine {
   readonly fields: Readonly<Record<string, unknown>>;
-  /** As it was logged, if it names nobody. */
+  /** As it was logged, if it names no one. */
   readonly text: string | undefined;
   readonly names: readonly Named[];
   readonly bytes: number;

@@ -27,7 +27,7 @@ export interface Documents<Picture = unknown> {
   miss(): void;
   /** Undefined: there is no document. */
   picture(detail: number): Picture | undefined;
-  /** The publisher did not say when the document was made, and frames of this detail say it. */
+  /** The publisher gave no time for the document, but frames of this detail show one. */
   lacksTime(detail: number): boolean;
   /** The change from an earlier picture to the document; undefined: nothing changed. */
   change(detail: number, from: Picture, prev: number): Encodable | undefined;

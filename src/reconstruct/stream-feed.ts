@@ -45,7 +45,7 @@ export class StreamFeed implements PastFeed {
     return isOfStream ? this.#epoch : undefined;
   }
 
-  /** Which subjects the deleted messages had, the server does not say. */
+  /** The server does not say which subjects the deleted messages had. */
   mayHaveLost(after: number, before: number): boolean {
     if (this.#firstSeq > after + 1 && this.#firstSeq < before) return true;
     let [low, high] = [0, this.#deleted.length];

@@ -13,7 +13,7 @@ type Members = Readonly<Record<string, unknown>>;
 /** Quantity by price. */
 type Levels = Map<number, number>;
 
-/** A book; its sums are made when they are asked for, because most books change more often than a detector asks. */
+/** A book. Its sums are computed on demand, because most books change more often than a detector asks. */
 class WatchedBook implements DepthEvent {
   readonly kind = 'depth';
   readonly symbol: string;

@@ -48,12 +48,12 @@ export class Intake {
     const fallbackMicros = this.#sane(tsEventMicros, receivedMicros);
     const event = message === undefined ? undefined : this.#event(subject, message, fallbackMicros);
     if (event === undefined) {
-      // A changed book before its first whole one is nothing wrong.
+      // A change of a book before its first whole message is not an error.
       if (message === undefined || !isBook(subject)) this.unreadable++;
       return undefined;
     }
     const atMicros = this.#sane(event.atMicros, fallbackMicros);
-    // A time that is far off would make seconds and windows end too early, or never.
+    // A time far off would end seconds and windows too early, or never.
     return atMicros === event.atMicros ? event : { ...event, atMicros };
   }
 

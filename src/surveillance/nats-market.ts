@@ -168,7 +168,7 @@ export class NatsMarket {
     }
   }
 
-  /** A right that was missing may have been given. */
+  /** A missing right may have been granted. */
   #askAgain(): void {
     if (!this.#isConnected || this.#refused.size === 0) return;
     this.#forgetRefused(false);

@@ -1,8 +1,8 @@
-/** What of an alert is published where. */
+/** Which parts of an alert are published where. */
 import type { AlertRow } from '../protocol/admin-rows.js';
 import { CHANNELS } from '../protocol/topics.js';
 
-/** The whole alert, with its users: for compliance. Give nobody else the right to subscribe. */
+/** The whole alert, with its users: grant only compliance the right to subscribe. */
 export const COMPLIANCE_SUBJECT = 'surveillance.alerts';
 /** The clients' channel `alerts`. */
 export const CHANNEL_SUBJECT = 'analytics.alerts';
@@ -31,7 +31,7 @@ export function channelMessage(alert: AlertRow, content: ChannelContent): object
   return { type: CHANNELS.alerts, timestamp: time, data };
 }
 
-/** An alert that another gateway has published; undefined: it is none. */
+/** Reads an alert that a gateway has published; undefined if it is not one. */
 export function alertOf(payload: Uint8Array): AlertRow | undefined {
   try {
     const alert = JSON.parse(new TextDecoder().decode(payload)) as Partial<AlertRow> | null;

@@ -123,7 +123,7 @@ export class Watch {
     }
     if (receivedMicros !== undefined) this.#lagMs = (this.#options.nowMicros() - receivedMicros) / 1000;
     if (this.#at < this.#queue.length) {
-      // Judged messages are let go once they are many: those that wait are fewer than the queue may hold.
+      // The array must not grow without end while messages keep coming.
       if (this.#at > QUEUE_MAX) this.#forgetJudged();
       this.#schedule();
       return;

@@ -42,7 +42,7 @@ export class JournalOutlet {
     return this.#refuses && (this.#dropped > 0 || this.#cells.isJournalFailing);
   }
 
-  /** Hands over a record. What was published so far stands before it in the journal, what follows behind it. */
+  /** Hands over a record. In the journal, it comes after everything published so far, and before everything that follows. */
   record(record: NewRecord): void {
     const { emits } = this;
     const text = JSON.stringify({ t: Math.round(this.#nowMicros()), ...record });

@@ -69,7 +69,7 @@ export type FromWatch =
   | { readonly type: 'taken'; readonly messages: number }
   | { readonly type: 'closed' };
 
-/** How surveillance goes, for operators. */
+/** The state of surveillance, for operators. */
 export interface SurveillanceStats {
   readonly state: WatchState;
   readonly detail: string;

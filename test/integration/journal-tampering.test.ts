@@ -75,7 +75,7 @@ describe('the journal of a gateway (R70)', () => {
   it('R70 is whole as it was written, and its checkpoints on standard output prove it', async () => {
     expect(segments().slice(0, 2)).toEqual([FIRST, SECOND]);
     const { code, stdout } = await verify(...WITH_CHECKPOINTS);
-    expect(stdout).toMatch(/^\d+ records in \d+ blocks and 3 segments\nThe chain is whole: /);
+    expect(stdout).toMatch(/^\d+ records in \d+ blocks and 3 segments\nThe chain is intact: /);
     expect(stdout).toMatch(/\d+ checkpoints? match(es)?\. Proved: blocks 0 to \d+ /);
     expect(stdout).not.toContain('Not proved');
     expect(code).toBe(0);

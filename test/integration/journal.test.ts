@@ -149,7 +149,7 @@ it('R70 refuses newcomers while the folder is away, says so, and serves them onc
   await comeAndGo();
   expect((await fetch(`${gateway.adminUrl}/readyz`)).status).toBe(200);
   expect(gateway.log()).toContain('the journal cannot be written');
-  expect(gateway.log()).toContain('the journal is written again');
+  expect(gateway.log()).toContain('the journal can be written again');
 });
 
 it(

@@ -4,11 +4,11 @@ import { addressOption, OwnKeys, subjectsOf, userOption } from './own-keys.js';
 
 const DAY_MS = 86_400_000;
 const EXAMPLES = `
-Destroys the key of a pseudonym: whoever holds the journal and the logs of this node can no longer attribute them to the user or the
-address. The records stay, and the journal stays whole. A user who returns gets a new pseudonym. Works while the gateway runs: end the
-user’s connections first, because a connection’s id would link the old pseudonym to the new one. It is refused during a legal hold, and
-until the last record is older than JOURNAL_ERASE_AFTER (default: JOURNAL_RETENTION). Run it on every node, with the settings of its
-gateway. ops/privacy.md lists what it does not reach.
+Destroys the key of a pseudonym: whoever has the journal and the logs of this node can no longer attribute them to the user or the
+address. The records stay, and the journal stays intact. A user who returns gets a new pseudonym. It works while the gateway runs, but
+end the user’s connections first: the id of an open one would link the old pseudonym to the new one. It is refused during a legal hold,
+and until the last record is older than JOURNAL_ERASE_AFTER (default: JOURNAL_RETENTION). Run it on every node, with its gateway’s
+settings. ops/privacy.md lists what it does not reach.
 
 Examples:
   $ millrace journal query --user alice --kind connected | jq -r .address | sort -u
@@ -19,7 +19,7 @@ interface EraseOptions {
   readonly address?: readonly string[];
 }
 
-/** `millrace journal erase`: ends that records can be attributed to a user. */
+/** `millrace journal erase`: makes records unattributable. */
 export function eraseCommand(): Command {
   return new Command('erase')
     .description('destroy the key of a user’s or an address’s pseudonym')
@@ -43,7 +43,7 @@ async function erase(options: EraseOptions): Promise<void> {
       note(`${pseudonym} was not erased: ${outcome.detail}`);
       process.exitCode = 1;
     } else if (pseudonym === undefined) {
-      note(`this journal has no key of this ${kind}: it was not seen here, or it was erased before`);
+      note(`this journal has no key for this ${kind}: it was never seen here, or was erased before`);
     } else {
       say(`erased ${pseudonym}`);
       erased++;
@@ -52,6 +52,6 @@ async function erase(options: EraseOptions): Promise<void> {
   own.keys.close();
   if (erased > 0)
     note(
-      'Erase on every node. Backups of the keys, recordings, JetStream and FIX_STORE are not reached: ops/privacy.md',
+      'Erase on every node. This does not reach backups of the keys, recordings, JetStream or FIX_STORE: see ops/privacy.md',
     );
 }

@@ -36,7 +36,7 @@ export function pseudonymOf(folder: string, user: string): string {
     throw new CommandFailure('set JOURNAL_MASTER_KEY_FILE to look up a user by id, or give the pseudonym (u_…)');
   }
   const keys = join(folder, KEYS_FOLDER);
-  // SubjectKeys begins keys where there are none.
+  // SubjectKeys would create keys in a folder without any.
   const known = existsSync(keys) ? openKeys(keys, file).known('user', user) : undefined;
   if (known === undefined) throw new CommandFailure('the journal knows no such user, or the user was erased');
   return known;

@@ -7,7 +7,7 @@ import { addressOption, OwnKeys, type Subject, subjectsOf, userOption } from './
 const REASON_LENGTH_MAX = 200;
 const EXAMPLES = `
 A legal hold: while it lasts, the user's key is not destroyed, and no segment is removed that may hold the user's records. It works for
-a user who has not connected yet, too. Without options, it lists the holds. Run it on every node, with the settings of its gateway.
+a user who has never connected, too. Without options, it lists the holds. Run it on every node, with its gateway’s settings.
 
 Examples:
   $ millrace journal hold --user alice --reason 'case 2026-17'
@@ -61,6 +61,6 @@ async function one(own: OwnKeys, [kind, text]: Subject, reason: string | undefin
     say(`${reason === undefined ? 'released' : 'holding'} ${pseudonym}`);
     return;
   }
-  note(reason === undefined ? `there is no hold of this ${kind}` : `this journal has no such ${kind}`);
+  note(reason === undefined ? `there is no hold on this ${kind}` : `this journal has no such ${kind}`);
   process.exitCode = 1;
 }

@@ -9,9 +9,9 @@ import { note, say } from '../output.js';
 import { OwnKeys } from './own-keys.js';
 
 const EXAMPLES = `
-The master key wraps the keys of all pseudonyms. Without it, nothing that the journal recorded can be attributed again, and the gateway
-does not start: keep a copy elsewhere. To rotate it: add a new one with new, run rotate on every node that uses the file, then remove
-the older lines from the file. All of it works while the gateway runs.
+The master key wraps the keys of all pseudonyms. Without it, no record can be attributed again, and the gateway does not start: keep a
+copy elsewhere. To rotate it, run new, then run rotate on every node that uses the file, then remove the older lines from the file. All
+of this works while the gateway runs.
 
 Examples:
   $ millrace journal keys new master.key
@@ -21,7 +21,7 @@ Examples:
 /** `millrace journal keys`: the master key. */
 export function keysCommand(): Command {
   return new Command('keys')
-    .description('make, rotate and list the master keys of pseudonyms')
+    .description('create, rotate and list the master keys of pseudonyms')
     .addCommand(newCommand())
     .addCommand(rotateCommand())
     .addCommand(listCommand())
@@ -30,7 +30,7 @@ export function keysCommand(): Command {
 
 function newCommand(): Command {
   return new Command('new')
-    .description('write a new master key to a file, before the older ones if there are any')
+    .description('write a new master key to a file, in front of any older ones')
     .argument('[file]', 'the file, created with mode 600 (default: JOURNAL_MASTER_KEY_FILE)')
     .action((given: string | undefined) => {
       const file = given ?? withFiles(process.env).JOURNAL_MASTER_KEY_FILE;
@@ -79,7 +79,7 @@ function rotateCommand(): Command {
 }
 
 function listCommand(): Command {
-  return new Command('list').description('list the master keys, and how many keys each one wraps').action(() => {
+  return new Command('list').description('list the master keys and how many keys each one wraps').action(() => {
     const { keys } = new OwnKeys();
     const counts = new Map<string, number>();
     let held = 0;

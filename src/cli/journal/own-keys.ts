@@ -89,7 +89,7 @@ export class OwnKeys {
     appendOrder(this.#folder, { t: Math.round(this.#clock.nowMicros()), k: 'admin', by: 'command', author, ...order });
   }
 
-  /** Tries again while another process changes the keys. @throws {CommandFailure} when that does not end */
+  /** Retries while another process changes the keys. @throws {CommandFailure} after the last attempt */
   async change<T>(act: () => T): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {

@@ -6,9 +6,9 @@ import { sayJson } from '../output.js';
 import { exitsWith2, journalFolder, microsArgument, pseudonymOf } from './folder.js';
 
 const EXAMPLES = `
-Prints records as JSON lines in the order of time, from complete and from open segments. --user selects the records that name the
-user, and all records of the user's connections; JOURNAL_MASTER_KEY_FILE finds the pseudonym of an id. Messages to many clients are
-recorded once per view (kind emit), not per connection: use journal reconstruct for what a connection was sent.
+Prints records as JSON lines in order of time, from complete and open segments. --user selects the records that name the user, and all
+records of the user's connections; with JOURNAL_MASTER_KEY_FILE, it takes the user's id. Messages to many clients are recorded once
+per view (kind emit), not per connection: use journal reconstruct for what one connection was sent.
 
 Examples:
   $ millrace journal query /var/lib/millrace/journal --connection 5f0c2a91e3d7-2s
@@ -27,7 +27,7 @@ interface QueryOptions {
 export function queryCommand(): Command {
   return exitsWith2(
     new Command('query')
-      .description('print records of a journal: of a connection, a user, a time, a kind')
+      .description('print records of a journal: of a connection, a user, a period or a kind')
       .argument('[dir]', 'folder of the journal (default: JOURNAL_DIR)')
       .option('--connection <id>', 'of this connection, as in the header Millrace-Connection')
       .option('--user <id>', 'of this user: a raw id, or a pseudonym (u_…)')

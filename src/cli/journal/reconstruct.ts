@@ -24,10 +24,10 @@ const REASONS_SHOWN_MAX = 5;
 
 const EXAMPLES = `
 Prints a JSON line for each message that the connection was sent on the topic, in order: {"t":…,"mark":…,"frame":…}. mark is
-confirmed when the client certainly received it, and sent when it was handed to the connection but no answer to a ping proves that it
-arrived. frame is the message: JSON as it was sent, MessagePack as base64, FIX as the fields of its entries. ts_sent is
-${TS_SENT_PLACEHOLDER} in all of them. The messages come from a recording (millrace record) or from the gateway's stream; where that
-lacks one, the line says what is missing instead, and the command exits with 1.
+confirmed if the client certainly received it, and sent if it was handed to the connection but no answer to a ping proves that it
+arrived. frame is the message: JSON as it was sent, MessagePack as base64, FIX as the fields of its entries. ts_sent is always
+${TS_SENT_PLACEHOLDER}. The messages come from a recording (millrace record) or from the gateway's stream; if that lacks one, the line
+says what is missing instead, and the command exits with 1.
 
 Examples:
   $ millrace journal reconstruct journal --connection 5f0c2a91e3d7-2s --topic quotes:AAPL --recording monday.rec
@@ -52,7 +52,7 @@ export function reconstructCommand(): Command {
       .description('print the messages that a connection was sent on a topic')
       .argument('[dir]', 'folder of the journal (default: JOURNAL_DIR)')
       .requiredOption('--connection <id>', 'as in the header Millrace-Connection')
-      .requiredOption('--topic <topic>', 'as in stream:name: quotes:AAPL, trades:*, orders:alice')
+      .requiredOption('--topic <topic>', 'stream:name, such as quotes:AAPL, trades:* or orders:alice')
       .addOption(new Option('--recording <file>', 'what publishers sent, from millrace record').conflicts('jetstream'))
       .option('--jetstream', 'what publishers sent, from the stream that the gateway read')
       .addOption(new Option('--stream <name>', 'that stream').env('NATS_STREAM').default(stream))
@@ -73,7 +73,7 @@ async function reconstruct(given: string | undefined, options: ReconstructOption
   if (options.recording !== undefined) {
     const feed = new RecordedFeed(options.recording);
     const exitCode = await print(deliveries, feed, topic, options.topic);
-    if (feed.malformed > 0) note(`${feed.malformed} lines of ${options.recording} are no messages`);
+    if (feed.malformed > 0) note(`${feed.malformed} lines of ${options.recording} are not messages`);
     return exitCode;
   }
   if (options.jetstream !== true)
@@ -111,7 +111,7 @@ async function deliveriesOf(
     if (found.isTooMuch) throw new CommandFailure(`more than ${DELIVERIES_MAX} messages were sent on ${topic}`);
     if (found.dropped > 0) {
       note(
-        `warning: ${found.dropped} records of its thread were lost while it was connected: what was published after them is missing below, until the topic was live again`,
+        `warning: ${found.dropped} records of the connection's thread were lost while it was open: what was published after them, until the topic was live again, is missing below`,
       );
     }
     return found.all.filter(({ t }) => t >= from && t <= to);

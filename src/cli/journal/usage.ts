@@ -16,10 +16,10 @@ const WITH_RESERVATIONS = 1;
 const NO_REPORT = 2;
 
 const EXAMPLES = `
-Name the journal of every node: they are merged. Where the nodes share the index key of their pseudonyms and JOURNAL_MASTER_KEY_FILE is
-set, a user of several nodes is one user; otherwise each pseudonym is. Equal journals give the same bytes. Exits with 0 when the report
-is written without reservations, 1 when it is written but, for example, the month is not over or a journal was changed (standard error
-says what), 2 when there is no report. ops/usage.md explains every figure.
+Name the journal of every node: the command merges them. If the nodes share the index key of their pseudonyms and
+JOURNAL_MASTER_KEY_FILE is set, a user of several nodes counts once; otherwise each pseudonym counts as a user. The same journals and
+products give the same bytes. Exits with 0 if the report is written without reservations, 1 if it is written but, for example, the
+month is not over or a journal was changed (standard error says what), 2 if there is no report. ops/usage.md explains every figure.
 
 Examples:
   $ millrace journal usage --month 2026-11 --products products.json /var/lib/millrace/journal
@@ -38,7 +38,7 @@ interface UsageCommandOptions {
 export function usageCommand(): Command {
   return exitsWith2(
     new Command('usage')
-      .description('report who used which product in a month, for the licences of exchanges')
+      .description('report who used which product in a month, as exchange licences ask')
       .argument('[dir...]', 'folders of the journals, one per node (default: JOURNAL_DIR)')
       .addOption(new Option('--month <month>', 'such as 2026-11').argParser(monthArgument).makeOptionMandatory())
       .addOption(new Option('--format <format>', 'how to print it').choices(['csv', 'json', 'html']).default('csv'))
@@ -57,8 +57,8 @@ export function usageCommand(): Command {
 async function usage(given: readonly string[], options: UsageCommandOptions): Promise<number> {
   const { month, format, totals = false } = options;
   const file = options.products ?? withFiles(process.env).PRODUCTS_FILE;
-  if (file === undefined) throw new Error('name the file of products with --products, or set PRODUCTS_FILE');
-  if (totals && format !== 'csv') throw new Error('--totals: json and html have the totals anyway');
+  if (file === undefined) throw new Error('name the products file with --products, or set PRODUCTS_FILE');
+  if (totals && format !== 'csv') throw new Error('--totals: only for csv; json and html always have the totals');
   const folders = (given.length === 0 ? [undefined] : given).map(journalFolder);
   const report = await usageReport({
     month,

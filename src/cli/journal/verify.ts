@@ -16,9 +16,9 @@ const FAULTY = 1;
 const USAGE = 2;
 
 const EXAMPLES = `
-Exits with 0 when the journal is whole, 1 when something was changed, 2 when it cannot be checked. The chain of hashes finds a byte,
-record, block or segment that was changed or removed. Only checkpoints that were kept elsewhere find a tail that was cut off, or a
-history that an insider wrote again: give the file that holds them, and a copy of the public key that you keep elsewhere, too.
+Exits with 0 if the journal is intact, 1 if something was changed, 2 if it cannot be checked. The chain of hashes finds a byte,
+record, block or segment that was changed or removed. Only checkpoints kept elsewhere reveal a tail that was cut off, or a history
+that an insider rewrote: give the file that holds them, and a copy of the public key that you also keep elsewhere.
 
 Examples:
   $ millrace journal verify /var/lib/millrace/journal
@@ -35,14 +35,14 @@ interface ChainVerdict extends Verdict {
   readonly chain: string;
 }
 
-/** `millrace journal verify`: whether a journal is as it was written. */
+/** `millrace journal verify`: whether a journal was changed. */
 export function verifyCommand(): Command {
   return exitsWith2(
     new Command('verify')
-      .description('prove that a journal is as it was written, or say where it was changed')
+      .description('prove that a journal was not changed, or say where it was')
       .argument('[dir]', 'folder of the journal (default: JOURNAL_DIR)')
       .option('--key <file>', `public key of the checkpoints (default: ${PUBLIC_KEY} in the folder)`)
-      .option('--checkpoints <file>', 'checkpoints kept elsewhere: notes, or the output of the gateway with its notes')
+      .option('--checkpoints <file>', 'checkpoints kept elsewhere: a file of notes, or the gateway’s standard output')
       .option('--json', 'print the verdict as JSON')
       .addHelpText('after', EXAMPLES)
       .action(async (given: string | undefined, options: VerifyOptions) => {
@@ -90,7 +90,7 @@ function notesIn(file: string): string[] {
 /** @throws {CommandFailure} when it is no public key of checkpoints */
 function publicKey(file: string): KeyObject {
   if (!existsSync(file))
-    throw new CommandFailure(`${file} does not exist: give the public key of the checkpoints by --key`);
+    throw new CommandFailure(`${file} does not exist: give the public key of the checkpoints with --key`);
   try {
     const key = createPublicKey(readFileSync(file));
     if (key.asymmetricKeyType === 'ed25519') return key;
@@ -126,21 +126,19 @@ const counted = (count: number, what: string): string => `${count} ${what}${coun
 /** What an intact chain proves, and what it does not. */
 function proofs(verdict: Verdict, hasCheckpoints: boolean): string[] {
   const { blocksBefore, blocks, checkpoints, coveredBlocks, openLines } = verdict;
-  const lines = ['The chain is whole: no byte, record, block or segment was changed, removed or swapped on its own.'];
+  const lines = ['The chain is intact: no byte, record, block or segment was changed, removed or swapped on its own.'];
   if (blocksBefore > 0)
-    lines.push(
-      `It begins behind block ${blocksBefore - 1}: earlier segments were removed, by their retention or by hand.`,
-    );
+    lines.push(`It begins after block ${blocksBefore - 1}: earlier segments were removed, by retention or by hand.`);
   if (openLines > 0) {
     lines.push(
-      `Not covered: ${counted(openLines, 'line')} behind the last block. The gateway is writing, or it crashed.`,
+      `Not covered: ${counted(openLines, 'line')} after the last block. The gateway is writing, or it crashed.`,
     );
   }
   const all = blocksBefore + blocks;
   if (checkpoints === 0) {
     lines.push(
       hasCheckpoints ? 'No checkpoint in the file belongs to this chain.' : 'No checkpoints were given.',
-      'Not proved: that nothing is missing at the end, and that no insider wrote all of it again.',
+      'Not proved: that nothing is missing at the end, or that no insider rewrote all of it.',
     );
   } else {
     lines.push(
@@ -148,7 +146,7 @@ function proofs(verdict: Verdict, hasCheckpoints: boolean): string[] {
     );
     if (coveredBlocks < all) {
       lines.push(
-        `Not proved: ${counted(all - coveredBlocks, 'block')} behind them, which may be incomplete or written again.`,
+        `Not proved: ${counted(all - coveredBlocks, 'block')} after them, which may be incomplete or rewritten.`,
       );
     }
   }

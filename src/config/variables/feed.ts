@@ -180,7 +180,7 @@ export const simulator = {
     SIM_SEED: setting(integer(0, 2 ** 32 - 1), '1', { means: 'Seed of the market; equal seeds give equal markets.' }),
     SIM_ORDERS: optional(onOff, {
       means:
-        '`on` adds the symbol `DEMO`, whose book, trades and orders come from a simulated venue, with patterns of abuse planted now and then; the user `demo` trades there, too.',
+        '`on` adds the symbol `DEMO`, whose book, trades and orders come from a simulated venue, with patterns of abuse planted now and then; the user `demo` also trades there.',
       unset: '`on` in the demo (no `AUTH_…` source), else `off`',
       see: 'ops/surveillance.md#the-demo',
     }),

@@ -13,7 +13,7 @@ const MAKE_MASTER_KEY = '(umask 077; openssl rand -hex 32 > master.key)';
 const journal = {
   title: 'Journal',
   about:
-    'A record, chained by hashes, of who connected, what clients asked for, and what they were sent. Off unless `JOURNAL_DIR` is set.',
+    'A hash-chained record of who connected, what clients asked for, and what they were sent. Off unless `JOURNAL_DIR` is set.',
   settings: {
     JOURNAL_DIR: optional(file, {
       means: 'Folder of the journal, created if absent. One gateway writes to it.',
@@ -22,7 +22,7 @@ const journal = {
     }),
     JOURNAL_MASTER_KEY_FILE: optional(file, {
       means:
-        'File of the master key, 32 bytes in hex or base64, which wraps the keys of pseudonyms. Needed with `JOURNAL_DIR`. Further lines are older keys.',
+        'File of the master key, 32 bytes in hex or base64, which wraps the keys of pseudonyms. Required with `JOURNAL_DIR`. Further lines are older keys.',
       see: `${SEE}#keys`,
     }),
     JOURNAL_SIGNING_KEY_FILE: optional(file, {
@@ -32,11 +32,11 @@ const journal = {
     }),
     JOURNAL_FSYNC: setting(oneOf(['block', 'second', 'off']), 'second', {
       means:
-        'When the disk is asked to keep what was written: after each block (100 ms at most), each second, or never.',
+        'When the journal is synced to the disk: after each block (every 100 ms, or sooner), each second, or never.',
     }),
     JOURNAL_FAIL: setting(oneOf(['open', 'closed']), 'open', {
       means:
-        'What happens while the journal cannot be written or cannot keep up: `open` serves on and counts what is lost; `closed` refuses new connections with 503.',
+        'What happens while the journal cannot be written or cannot keep up: `open` keeps serving and counts lost records; `closed` refuses new connections with 503.',
       see: `${SEE}#when-the-journal-fails`,
     }),
     JOURNAL_RETENTION: setting(age, '1826d', {
@@ -44,7 +44,7 @@ const journal = {
     }),
     JOURNAL_ERASE_AFTER: optional(ageOrZero, {
       means:
-        'How long records must be kept: before it is over, `millrace journal erase` refuses to make them unattributable. 0: no duty to keep them.',
+        'How long records must stay attributable: until a user’s last record is this old, `millrace journal erase` refuses. 0: no duty to keep them.',
       unset: 'as `JOURNAL_RETENTION`',
       see: 'ops/privacy.md#erasure',
     }),
@@ -68,7 +68,7 @@ const journal = {
 
 const clock = {
   title: 'Clock',
-  about: 'How good the system clock must be. The gateway asks chrony each minute.',
+  about: 'How accurate the system clock must be. The gateway asks chrony each minute.',
   settings: {
     CLOCK_DIVERGENCE_MAX: optional(duration({ maxMs: DIVERGENCE_MS_MAX }), {
       means: 'Largest error of the system clock against UTC, such as `1ms`; beyond it the gateway raises an alarm.',
@@ -144,9 +144,7 @@ export function journalProblems(
     );
   }
   if (v.LOG_USERS === 'name') {
-    wrong.push(
-      'LOG_USERS=name: contradicts JOURNAL_DIR, with which logs have pseudonyms that can be erased; unset one',
-    );
+    wrong.push('LOG_USERS=name: contradicts JOURNAL_DIR, which puts erasable pseudonyms into logs; unset one');
   }
   if (v.JOURNAL_ERASE_AFTER !== undefined && v.JOURNAL_ERASE_AFTER > v.JOURNAL_RETENTION) {
     wrong.push('JOURNAL_ERASE_AFTER: must not exceed JOURNAL_RETENTION, after which records are removed');

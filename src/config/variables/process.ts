@@ -178,7 +178,7 @@ export const operators = {
     LOG_USERS: setting(oneOf(LOG_USERS), 'pseudonym', {
       means:
         'How log lines name users: `pseudonym`, a hash by which you can recognize a user whom you know; or `name`, as in the credential. ' +
-        'With `JOURNAL_DIR`, they have the pseudonyms of the journal instead, addresses too.',
+        'With `JOURNAL_DIR`, lines name users and addresses by the journal’s pseudonyms instead.',
       see: 'ops/logs.md',
       isReloaded: true,
     }),

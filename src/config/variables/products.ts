@@ -19,7 +19,7 @@ const products = {
     }),
     DELAYED_BYTES: setting(bytes(0, DELAYED_BYTES_MAX), '256MiB', {
       means:
-        'Memory for delayed data that waits for its time: half for documents, half for trades. If it is used up, documents are captured ' +
+        'Memory for delayed data that is not due yet: half for documents, half for trades. If it is used up, documents are captured ' +
         'less often, and trades are lost and announced as a `gap`.',
       see: 'ops/products.md#delayed-data',
     }),
@@ -31,7 +31,7 @@ const products = {
     }),
     USE_MAX_KEEPS: setting(oneOf(['newest', 'oldest']), KEEPS_DEFAULT, {
       means:
-        'Which connections keep their data beyond `USE_MAX`: `newest` closes the connection with the oldest use; `oldest` refuses the new use.',
+        'Which connections keep their data at the limit `USE_MAX`: `newest` closes the connection with the oldest use; `oldest` refuses a new use.',
     }),
   },
 } as const;

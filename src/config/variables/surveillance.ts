@@ -21,13 +21,13 @@ const surveillance = {
     }),
     SURVEILLANCE_LEASE: setting(matching(/^[\w-]{1,64}$/, 'the name of a bucket, or off'), 'millrace-surveillance', {
       means:
-        'Key-value bucket of the NATS server by which several gateways agree on the one that watches the market. ' +
-        '`off` watches without asking: set it on one gateway only, if there is no JetStream.',
+        'Key-value bucket on the NATS server through which several gateways agree on the one that watches the market. ' +
+        '`off` watches without a lease: set it on one gateway only, if there is no JetStream.',
       see: `${SEE}#one-of-several-gateways`,
     }),
     SURVEILLANCE_CHANNEL: setting(oneOf(['evidence', 'summary', 'off']), 'evidence', {
       means:
-        'What alerts show on the clients’ channel `alerts`, which never names users: with figures and message ids, without them, or nothing.',
+        'What the clients’ channel `alerts` shows: alerts with figures and message ids (`evidence`), without them (`summary`), or no alerts of surveillance. It never names users.',
       see: `${SEE}#who-sees-what`,
     }),
   },

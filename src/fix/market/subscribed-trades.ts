@@ -5,7 +5,7 @@ import type { MarketClient, Recipient } from './market-client.js';
 import type { SubscriptionJournal } from './subscription-journal.js';
 import type { FixView } from './view.js';
 
-/** From where to where trades are missing; 0 and 0: nobody knows how many. */
+/** From where to where trades are missing; 0 and 0: it is unknown how many. */
 interface MissingTrades {
   readonly from: number;
   readonly to: number;

@@ -100,7 +100,7 @@ export class ViewJournal {
     }
   }
 
-  /** All clients of the view are told that trades are lost; 0 and 0: nobody knows how many. */
+  /** All clients of the view are told that trades are lost; 0 and 0: it is unknown how many. */
   lost(view: FixView, from: number, to: number, reason: string): void {
     const { epoch, seq } = view;
     for (const emission of this.#of(view)) {

@@ -1,6 +1,6 @@
 /**
- * Requests the W of a client a few at a time, as it reads them. All at once they may be more than it is allowed to leave
- * unread: it would be paused, and then get all of them anew.
+ * Requests a client's W messages a few at a time, as it reads them. All at once may be more than it is allowed to leave
+ * unread: it would be paused, and then be sent all of them again.
  */
 
 /** W on their way at most, and how long one is before the first was sent. */

@@ -11,7 +11,7 @@ import type { Session } from '../model/session.js';
 const SECOND_MS = 1_000;
 /** Clients in one report; those beyond are left out of it. */
 const CLIENTS_MAX = 2_000;
-/** Topics of one client in one report; beyond, they are left out. A list of more names is no hopping. */
+/** Topics of one client in one report; further ones are left out. A command with a longer list of names is not hopping. */
 const TOPICS_MAX = 64;
 
 interface Counts {
@@ -71,7 +71,7 @@ export class CommandCounts {
   }
 }
 
-/** The names as the client gives them: nobody needs to know here whether they exist. */
+/** The names as the client gives them, whether or not they exist. */
 function note(topics: string[], command: SubscribeCommand | UnsubscribeCommand, user: string): void {
   const { stream = 'analytics', symbol, symbols, channel, channels, room, rooms } = command;
   const before = topics.length;

@@ -315,7 +315,7 @@ export class Fanout {
   }
 }
 
-/** Where the ring's frame stands on the view. */
+/** The place of the ring's frame in the view's chain. */
 function placeOf({ epoch }: View, { kind, prevSeq, seq, eventMicrosOrReason: reason }: RingReader): Place {
   return {
     epoch,

@@ -1,12 +1,12 @@
 /**
- * Records which market data reaches which sockets. What is published to a view is recorded once, as numbers; per connection only
- * what changes that: when a view begins and ends to reach it, and what it alone is sent.
+ * Records which market data reaches which sockets. What is published to a view is recorded once, as numbers. Per connection, only
+ * changes are recorded: when a view starts and stops reaching it, and what it alone is sent.
  *
- * **Order is the rule.** The records of a thread stand in the journal in the order in which things happened, publishes among them
+ * **Order is the rule.** The records of a thread, publishes included, are in the journal in the order in which things happened
  * (threads/journal-outlet.ts). So a connection was handed exactly: the `snapshot`, `sent`, `gap` and `stale` records with its id,
  * and the `emit`, `gap` and `stale` records of each view between its `live` on that view and the `paused`, `unsubscribed` or
- * `closed` that ends it. Only what uWS dropped is known no better than to the turn: `paused` names the last position that was
- * certainly handed over, and of what the view published behind it since `live`, any may be lost.
+ * `closed` that ends it. What uWS dropped is known only to the turn: `paused` names the last position that was
+ * certainly handed over, and anything that the view published after it since `live` may be lost.
  *
  * Frames that carry no data are not recorded: replies, heartbeats, warnings, the feed's status.
  */
@@ -43,7 +43,7 @@ export type EndReason = 'dropped' | 'slow_consumer' | 'no_room' | 'resync' | 'co
 
 /** Runs in one `sent` record at most. */
 const RUNS_MAX = 256;
-/** A clock that is so far behind what it said was set. */
+/** A clock this far behind its last time was set back. */
 const SET_BACK_MICROS = 1_000_000;
 
 interface DeliveryJournalOptions {
@@ -73,7 +73,7 @@ interface Sent {
   readonly runs: [number, number][];
 }
 
-/** A view stopped to reach a socket in the current turn, in which something was published to it. */
+/** A view that stopped reaching a socket in the current turn, after something was published to it in that turn. */
 interface Ended {
   readonly session: Session;
   readonly topic: string;
@@ -216,7 +216,7 @@ export class DeliveryJournal {
    */
   ended(subscription: Subscription, reason: EndReason, droppedIn: number): void {
     const { session, view, topic } = subscription;
-    // What came last before the end of a connection is told by its place among the records.
+    // The place of the record that ends a connection shows what came last before it.
     if (session.socket === undefined) return;
     if (droppedIn === 0) this.#noteEnded(subscription);
     if (reason === 'ended') return;

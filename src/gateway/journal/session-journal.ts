@@ -166,7 +166,7 @@ function kindOf({ sub, apiKeyId, authority }: Credential): 'none' | 'api_key' | 
   return authority === undefined ? 'token' : 'certificate';
 }
 
-/** The names in a command; none of another user's message. */
+/** The topics, or the room, that a command names. */
 function namesOf(command: Command): readonly string[] {
   switch (command.action) {
     case 'subscribe':

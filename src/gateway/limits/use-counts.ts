@@ -1,6 +1,6 @@
 /**
  * USE_MAX: on how many connections of a user market data may be received at once, over all threads. Unlike the limit of
- * connections, it counts only those that have subscribed to market data: it protects no resource, but keeps a licence.
+ * connections, it counts only those that have subscribed to market data: it protects no resource, but helps to keep a licence.
  */
 import type { ProductsConfig } from '../../config/variables/products.js';
 import type { GatewayThreadData } from '../../threads/thread-messages.js';

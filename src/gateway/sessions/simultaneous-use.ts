@@ -77,7 +77,7 @@ export class SimultaneousUse {
     const { counts, end } = this.#options;
     const oldest = counts.isOver(user) ? this.#oldestOf(user) : undefined;
     if (oldest === undefined) return;
-    // Must not reconnect: it would take the place of the next one, and so on in turn.
+    // Must not reconnect: it would displace the next session, which would displace another one, and so on.
     end(oldest[0], CloseCode.forbidden, USE_REPLACED);
   }
 

@@ -5,7 +5,7 @@
 
 /** Unspent allowance is kept for so many ticks at most. */
 const TICKS_KEPT = 10;
-/** Share of the memory that is planned with: chunks are allocated before they are full. */
+/** Usable share of the memory: chunks are allocated before they are full. */
 const PLANNED = 0.9;
 
 export class CapturePace {

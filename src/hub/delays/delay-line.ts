@@ -41,7 +41,7 @@ export class DelayLine {
     this.#topics.delete(topic);
   }
 
-  /** Asks for the documents of topics that have changed since they were last captured, in turn. */
+  /** Requests, in turn, the documents of topics that have changed since their last capture. */
   capture(nowMicros: number, ask: (topic: HeldTopic) => void): void {
     this.#pace.tick();
     let captures = 0;

@@ -1,7 +1,7 @@
 /**
- * Delayed data: for each topic of a product with a delay, a second source that gets the messages of the first one that
- * much later, and never earlier. Downstream it is a source like any other, with its own epochs: encoders, views and
- * clients need to know nothing of the delay.
+ * Delayed data: for each topic of a product with a delay, a second source that gets the first one's messages after the
+ * delay, never before. Downstream it is a source like any other, with its own epochs: encoders, views and clients need not
+ * know of the delay.
  *
  * Of a state topic the hub holds back whole documents, one a second at most, which the encoder writes on request. Of
  * trades it holds back every message, as it came. Both have a bound of memory. Where it is used up, documents are
@@ -47,7 +47,7 @@ const STREAMS_OF: Readonly<Partial<Record<SourceKind, readonly Stream[]>>> = {
   trades: ['trades'],
 };
 
-/** Delays since the start: those of the file, and some that it had before. A further one gets nothing. */
+/** Most delays since the start: those of the file, and some that earlier files had. Any further delay gets no data. */
 const LINES_MAX = 4 * DELAYS_MAX;
 
 const textEncoder = new TextEncoder();
@@ -108,7 +108,7 @@ export class Delays {
     return { topics: this.#byKey.size, usedBytes: this.usedBytes, released, dropped };
   }
 
-  /** These products hold from now on. Of topics that are no longer delayed, only what is held back already comes. */
+  /** Applies these products from now on. Topics that are no longer delayed still get what is already held back. */
   use(products: Products): void {
     this.#products = products;
     for (const subject of [...this.#options.table]) if (subject.delayMs === 0) this.attach(subject);

@@ -1,4 +1,4 @@
-/** A subject's sequences begin anew. */
+/** Starts a new epoch of a subject's sequences. */
 import { FLAG_LOSS_BEFORE, FLAG_NEW_EPOCH } from '../../threads/records.js';
 import type { Subject } from '../sources/subject-table.js';
 import type { Shard } from './shard.js';

@@ -47,7 +47,7 @@ export class SharedLines {
     return { lines: this.#added(), isReplaced };
   }
 
-  /** Adds a line to the file as it is now. Call `read` afterwards: it tells whether the file was replaced meanwhile. */
+  /** Adds a line to the file as it is now. Call `read` afterwards: it tells whether the file was replaced in between. */
   append(line: string): void {
     this.#follow();
     // The line feed in front keeps the line apart from one that a crash has cut.

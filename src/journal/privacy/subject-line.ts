@@ -57,7 +57,7 @@ export function takeLine(subjects: Map<string, Subject>, text: string): boolean 
   const seen = dayIn(line.seen);
   if (known === undefined) {
     const since = dayIn(line.since);
-    // About a subject that was erased since.
+    // About a subject that has been erased.
     if (key === undefined) return seen !== undefined || held !== undefined;
     const kind = SUBJECT_KINDS.find(one => one === line.kind);
     if (typeof key !== 'string' || kind === undefined || since === undefined || seen === undefined) return false;

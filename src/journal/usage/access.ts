@@ -90,7 +90,7 @@ export class Access {
     this.#borders = months.flatMap(bordersOf).sort((a, b) => a.micros - b.micros || RANK[a.is] - RANK[b.is]);
   }
 
-  /** @param event later than all before, or at once with them; an older one counts as of now, because its true place is lost */
+  /** @param event not older than those before it; an older one counts as of now, because its true place is lost */
   take(event: UsageEvent): void {
     if (event.micros > this.#nowMicros) {
       this.#apply();
@@ -99,15 +99,15 @@ export class Access {
     this.#atOnce.push(event);
   }
 
-  /** Behind the last event: passes the borders that are left. */
+  /** Call after the last event: passes the remaining borders. */
   finish(): void {
     this.#apply();
     this.#passBorders(Number.POSITIVE_INFINITY);
   }
 
   /**
-   * Applies the events of one moment. What ends then ends before a day or a month that begins then, and before what begins then;
-   * but a connection's own events stay in order.
+   * Applies the events of one moment. Ends come first, then the border of a day or month, then beginnings; but each connection's own
+   * events stay in order.
    */
   #apply(): void {
     const micros = this.#nowMicros;
@@ -195,7 +195,7 @@ export class Access {
     if (products.length === 0 && this.#isOpen.includes(true)) this.doubts.withoutProduct++;
     const isDelayed = members.delay !== undefined;
     const uses = products.map(({ code }) => useOf(this.#places.get(code) ?? 0, isDelayed));
-    // The new one first: a use that goes on has no break.
+    // The new one first, so that a continuing use has no break.
     for (const use of uses) this.#hold(connection, use, micros);
     this.#unsubscribe(connection, topic, micros);
     connection.topics.set(topic, uses);

@@ -39,7 +39,7 @@ ${table('Each user counts once over the products of a vendor (netted). Gross: on
 ${table('All firms together.', productColumns(), ofScope('product'))}</section>
 ${firmSection(ofScope('vendor_firm', 'product_firm'))}${products.map(product => productSection(product, report))}
 <section class="sheet"><h2>Made from</h2>
-${table('The journals, up to the last block that was read, with the hash that all before it leads to.', JOURNAL_COLUMNS, journals)}
+${table('The journals, up to the last block that was read, with its hash, which covers all blocks before it.', JOURNAL_COLUMNS, journals)}
 ${leftOut(report)}</section>
 <section><h2>How to read it</h2>
 ${EXPLANATIONS.map(([term, text]) => markup`<p><b>${term}.</b> ${text}</p>\n`)}</section>
@@ -53,19 +53,19 @@ const EXPLANATIONS: readonly (readonly [string, string])[] = [
   ['User', 'A pseudonym. Anonymous connections have no user; they count as devices, locations and connections.'],
   [
     'Use',
-    'From a subscription to a topic of the product until it ends. Days begin at midnight in the time zone of the product.',
+    'From the start of a subscription to a topic of the product until its end. Days begin at midnight in the time zone of the product.',
   ],
   [
     'Entitled',
     'On the first working day, the user was connected with a credential that grants the product in real time.',
   ],
-  ['Devices', 'Different pairs of user and address. Locations: different addresses.'],
+  ['Devices', 'Distinct pairs of user and address. Locations: distinct addresses.'],
   ['Peak', 'The most connections that used the data at the same moment, over all nodes.'],
 ];
 
 function joinText({ users_joined: isJoined }: UsageReport): string {
   return isJoined
-    ? 'A user of several nodes with a common index key counts once.'
+    ? 'A user of several nodes that share an index key counts once.'
     : 'Each pseudonym counts as a user: a user of several nodes may count once per node.';
 }
 
@@ -92,7 +92,7 @@ function productSection(product: ReportedProduct, { users, totals }: UsageReport
 <dl><dt>Topics</dt><dd>${topics.map(topic => markup`<code>${topic}</code> `)}</dd>
 <dt>Month</dt><dd>${time(from)} to ${time(to)}, ${timeZone}</dd>
 <dt>First working day</dt><dd>${day ?? NONE}</dd></dl>
-${rows.length === 0 ? markup`<p>No user, no use.</p>` : table(`Times in ${timeZone}.`, userColumns(time), rows, sums.map(sumRow))}</section>\n`;
+${rows.length === 0 ? markup`<p>No users and no use.</p>` : table(`Times in ${timeZone}.`, userColumns(time), rows, sums.map(sumRow))}</section>\n`;
 }
 
 function table<Row>(
@@ -191,7 +191,7 @@ const JOURNAL_COLUMNS: readonly Column<ReportedJournal>[] = [
   {
     title: 'Chain',
     of: ({ verified }) =>
-      verified ? markup`<span class="good">whole</span>` : markup`<span class="bad">changed</span>`,
+      verified ? markup`<span class="good">intact</span>` : markup`<span class="bad">changed</span>`,
   },
 ];
 

@@ -9,7 +9,7 @@ import { OPEN_CONNECTIONS_MAX, refuseBeyond } from './usage-bounds.js';
 const MICROS_PER_MS = 1000;
 /** Records come in the order of writing, which is nearly that of time: batches of several threads overlap by this much at most. */
 export const OVERLAP_MICROS = 60_000_000;
-/** A thread that is silent when the period ends is looked for this long: if it writes again in this run, it has served until the end. */
+/** How long to look for a thread that is silent when the period ends: if it writes again in this run, it served until the end. */
 const SILENCE_MICROS_MAX = 7 * 86_400_000_000;
 const STARTED = Buffer.from('"k":"started"');
 
@@ -87,7 +87,7 @@ class Reading {
     return this.#silent !== undefined;
   }
 
-  /** Nothing that follows can matter. */
+  /** No later record can matter. */
   get isSettled(): boolean {
     return this.#silent?.size === 0;
   }

@@ -98,7 +98,7 @@ export class Tally {
     refuseBeyond(this.#locations, ROW_LOCATIONS_MAX, 'addresses of users');
   }
 
-  /** A connection ends to use a product; the end itself no longer counts. */
+  /** A connection stops using a product; the moment of the end no longer counts. */
   end(row: Row, micros: number): void {
     row.atOnce.end();
     row.lastMicros = Math.max(row.lastMicros ?? micros, micros);

@@ -3,7 +3,7 @@ import { parseLine } from '../segments.js';
 import { journalLines } from './record-lines.js';
 import { OVERLAP_MICROS, type Period, readingEnd, type Survey } from './survey.js';
 
-/** Records kept back to put them in order; beyond it the oldest goes on, in order or not. */
+/** Records held back to be put in order; beyond that, the oldest is released, in order or not. */
 const KEPT_BACK_MAX = 500_000;
 
 const KINDS = ['connected', 'authenticated', 'subscribed', 'unsubscribed', 'closed'] as const;

@@ -31,7 +31,7 @@ interface UsageOptions {
   readonly indexesOf: (folder: string) => SubjectIndexes | undefined;
 }
 
-/** What cannot be reported: no journal, a damaged one, no product, or the same one twice. */
+/** There can be no report: no journal, a damaged one, the same one twice, or no product. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

@@ -28,7 +28,7 @@ export const surveillanceMetrics: MetricGroup = {
     {
       name: 'millrace_surveillance_unreadable_total',
       type: 'counter',
-      help: 'Messages that say too little to be judged, such as trades without their parties',
+      help: 'Messages that lack what detectors need, such as trades without their parties',
       read: ({ main: { surveillance } }) => (surveillance?.counters ?? NOTHING).unreadable,
     },
     {

@@ -19,7 +19,7 @@ const delay = z
   .string()
   .regex(/^\d+(?:ms|s|m|h)$/)
   .optional()
-  .describe('The messages of these topics come so much later: 15m. Absent: in real time');
+  .describe('How late the messages of these topics come, such as 15m. Absent: in real time');
 const product = z
   .string()
   .optional()
@@ -120,7 +120,7 @@ export const controlFrames = {
           topics,
           delay: delay.unwrap(),
         })
-        .describe('Of the subscription that the connection started with: these topics come so much later'),
+        .describe('Of the subscription that the connection started with: how late these topics come'),
       z
         .strictObject({ type: z.literal('warning'), code: z.literal('token_expiring'), message, expires_at: time })
         .describe('Send auth with a new token before that, or the connection is closed with 4001'),

@@ -41,6 +41,17 @@ export async function headOf(segment: SegmentFile): Promise<Readonly<Record<stri
   return undefined;
 }
 
+/** Whether a segment has neither a head nor a block: a crash left it. */
+export async function isUnbegun(segment: SegmentFile): Promise<boolean> {
+  let isFirst = true;
+  for await (const { bytes, isCut } of readLines(segment)) {
+    const line = isCut ? undefined : parseLine(bytes);
+    if (line !== undefined && (isFirst || Object.hasOwn(line, 'block'))) return false;
+    isFirst = false;
+  }
+  return true;
+}
+
 /** Whether a segment begins where the chain has this state. */
 export async function follows(segment: SegmentFile, { hash }: Pick<ChainState, 'hash'>): Promise<boolean> {
   return (await headOf(segment))?.prev === hash.toString('hex');

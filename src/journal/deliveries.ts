@@ -127,8 +127,22 @@ export class Deliveries {
     else if (k === 'started' || k === 'stopped') this.#end();
     else if (c === undefined && this.#isOpen && w === this.#thread) {
       if (k === 'ended') this.#end();
-      else if (k === 'dropped') this.#dropped += Number(record.records);
+      else if (k === 'dropped') this.#lost(Number(record.records));
       else if (this.#concerns(record)) this.#published(t, record);
+    }
+  }
+
+  /**
+   * Any record of the thread may be among those that were lost, also the end of a subscription or a `paused`: what is published
+   * from here on counts only once the topic is live again, and what was published before cannot be confirmed.
+   */
+  #lost(records: number): void {
+    this.#dropped += records;
+    this.#live.clear();
+    this.#frame = [];
+    for (let i = this.#settled; i < this.#all.length; i++) {
+      const delivery = this.#all[i] as Delivery;
+      delivery.mayBeLost ||= delivery.isShared;
     }
   }
 
@@ -149,7 +163,7 @@ export class Deliveries {
     if (k === 'connected') {
       this.#thread = record.w;
       this.#isOpen = true;
-    } else if (k === 'confirmed') this.#confirm(Number(record.at));
+    } else if (k === 'confirmed') this.#confirm(Number(record.at), t);
     else if (k === 'closed') this.#end();
     else if (k === 'snapshot') this.#snapshot(t, record);
     else if (this.#concerns(record)) this.#ofTopic(t, record);
@@ -279,8 +293,12 @@ export class Deliveries {
     }
   }
 
-  /** The client answered a ping: what was handed over before has reached it. */
-  #confirm(at: number): void {
+  /**
+   * The client answered a ping: what was handed over before has reached it. An answer older than its ping means that the clock was
+   * set back in between: then times do not tell what was handed over before.
+   */
+  #confirm(at: number, answeredAt: number): void {
+    if (answeredAt < at) return;
     for (; this.#settled < this.#all.length; this.#settled++) {
       const delivery = this.#all[this.#settled] as Delivery;
       if (delivery.t > at) return;

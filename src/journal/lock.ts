@@ -1,5 +1,5 @@
 /** One process writes a journal at a time. A lock whose process has ended is taken over. */
-import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const FOLDER_MODE = 0o750;
@@ -20,7 +20,7 @@ export function lockFolder(folder: string): (() => void) | undefined {
   const own = JSON.stringify({ pid: process.pid, started: startOf(process.pid) });
   // Written beside it first: the lock appears whole or not at all.
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, own);
+  writeFileSync(draft, own, { flush: true });
   try {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       try {
@@ -29,8 +29,10 @@ export function lockFolder(folder: string): (() => void) | undefined {
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
       }
-      if (isHeld(path)) return undefined;
-      unlinkSync(path);
+      const found = textOf(path);
+      if (found === undefined) continue;
+      if (isHeld(found)) return undefined;
+      removeStale(path, found, draft);
     }
     return undefined;
   } finally {
@@ -38,26 +40,55 @@ export function lockFolder(folder: string): (() => void) | undefined {
   }
 }
 
-/** The folder may have been removed since, and the lock in it may be that of another process. */
-function release(path: string, own: string): void {
+/**
+ * Another process may have found the same lock, and have taken it since: what is moved aside is looked at before it is gone.
+ * @param found the text of the lock whose process has ended
+ */
+function removeStale(path: string, found: string, draft: string): void {
+  const aside = `${draft}.old`;
   try {
-    if (readFileSync(path, 'utf8') === own) unlinkSync(path);
+    renameSync(path, aside);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw cause;
+  }
+  try {
+    if (readFileSync(aside, 'utf8') !== found) linkSync(aside, path);
+  } finally {
+    unlinkSync(aside);
   }
 }
 
-function isHeld(path: string): boolean {
-  let text: string;
+/** The folder may have been removed since, and the lock in it may be that of another process. */
+function release(path: string, own: string): void {
+  if (textOf(path) === own) unlinkSync(path);
+}
+
+/** @returns undefined when there is no such file: the lock was released since */
+function textOf(path: string): string | undefined {
   try {
-    text = readFileSync(path, 'utf8');
-  } catch {
-    // Released since.
-    return false;
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw cause;
   }
-  const { pid, started } = JSON.parse(text) as { pid: number; started: string };
-  const now = startOf(pid);
-  return now === undefined ? isAlive(pid) : now === started;
+}
+
+function isHeld(text: string): boolean {
+  const holder = holderOf(text);
+  if (holder === undefined) return false;
+  const now = startOf(holder.pid);
+  return now === undefined ? isAlive(holder.pid) : now === holder.started;
+}
+
+/** @returns undefined for a file that a power failure left empty or broken: its process has ended */
+function holderOf(text: string): { readonly pid: number; readonly started: unknown } | undefined {
+  try {
+    const { pid, started } = JSON.parse(text) as { pid?: unknown; started?: unknown };
+    return typeof pid === 'number' ? { pid, started } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** When a process started, as Linux tells it; undefined when it does not run, or elsewhere. */

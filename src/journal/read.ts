@@ -32,8 +32,11 @@ export async function* recordsOf(folder: string, { from, to }: Period = ALWAYS):
   const segments = listSegments(folder);
   for (const [i, segment] of segments.entries()) {
     const next = segments[i + 1];
-    if (next !== undefined && (await openedMicros(next)) < from - DELAY_MICROS_MAX) continue;
-    if ((await openedMicros(segment)) > to + DELAY_MICROS_MAX) return;
+    const opened = await openedMicros(segment);
+    // The clock may have been set back: then later segments are older.
+    if (opened > to + DELAY_MICROS_MAX) continue;
+    const end = next === undefined ? Number.POSITIVE_INFINITY : await openedMicros(next);
+    if (end >= opened && end < from - DELAY_MICROS_MAX) continue;
     for await (const { bytes, isCut } of readLines(segment)) {
       if (isCut) break;
       const record = parseLine(bytes);

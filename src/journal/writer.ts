@@ -24,7 +24,7 @@ import {
   FILE_MODE,
   FIRST_STATE,
   follows,
-  headOf,
+  isUnbegun,
   LAST_STATE,
   type OpenLines,
   readState,
@@ -105,8 +105,8 @@ export class JournalWriter {
     const { folder } = this.#options;
     makeFolder(folder);
     const segments = listSegments(folder);
-    // A crash may leave a file without its head.
-    while (segments.length > 0 && (await headOf(segments.at(-1) as SegmentFile)) === undefined) {
+    // A crash may leave a file without its head. One that holds blocks is damaged, and stays: verification tells.
+    while (segments.length > 0 && (await isUnbegun(segments.at(-1) as SegmentFile))) {
       unlinkSync((segments.pop() as SegmentFile).path);
     }
     const last = segments.at(-1);
@@ -186,7 +186,9 @@ export class JournalWriter {
   /** Closes a block that is due, and a segment. Call it every {@link BLOCK_MS_MAX}. @throws {Error} when the disk refuses it */
   maintain(): void {
     const nowMicros = this.#options.nowMicros();
-    const isDue = this.#blockBytes >= BLOCK_BYTES_MAX || nowMicros - this.#blockMicros >= BLOCK_MS_MAX * 1000;
+    const ageMicros = nowMicros - this.#blockMicros;
+    // Negative once the clock was set back: the block must not wait until it has caught up.
+    const isDue = this.#blockBytes >= BLOCK_BYTES_MAX || ageMicros < 0 || ageMicros >= BLOCK_MS_MAX * 1000;
     if (this.#lines.length > 0 && isDue) this.#closeBlock();
     const isNextDay = Math.floor(nowMicros / DAY_MICROS) !== Math.floor(this.#openedMicros / DAY_MICROS);
     if (this.#segmentBytes >= this.#options.segmentBytesMax || (isNextDay && this.#segmentBytes > 0)) this.#rotate();
@@ -220,10 +222,10 @@ export class JournalWriter {
 
   /** Closes the last block and the file. The segment is continued by the next one, after a restart. */
   async close(): Promise<void> {
-    if (this.#file === undefined) return;
+    // Also when its file was removed: what waits goes into the next one.
     this.flush();
     this.sync();
-    closeSync(this.#file);
+    if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
     await this.#sealing;
   }

@@ -11,6 +11,8 @@ export interface PastMessage {
   /** Which numbering: see `PastFeed.numberingOf`. '' if the message has no position. */
   readonly numbering: string;
   readonly contiguous: FeedMessage['contiguous'];
+  /** When the feed stored it, µs since the Unix epoch; absent: unknown. */
+  readonly storedMicros?: number;
 }
 
 export interface PastFeed {

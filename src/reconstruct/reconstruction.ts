@@ -157,6 +157,7 @@ export class Reconstruction {
       ...wanted,
       numbering,
       lane: laneOfView(view, stream),
+      sentMicros: job.delivery.t,
       found,
       missing,
     });

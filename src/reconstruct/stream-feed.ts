@@ -10,6 +10,7 @@ const FETCH_MESSAGES_MAX = 1_000;
 const FETCH_EXPIRES_MS = 5_000;
 /** The server removes a consumer that was not deleted after this time. */
 const CONSUMER_IDLE_MS = 30_000;
+const NANOS_PER_MICRO = 1_000;
 /** What gateways add to the epoch of a stream's creation when the stream fell back, or messages left it unread. */
 const LATER_EPOCH = /^[-.]/;
 
@@ -87,6 +88,7 @@ export class StreamFeed implements PastFeed {
             seq: message.seq,
             numbering: this.#epoch,
             contiguous: false,
+            storedMicros: message.info.timestampNanos / NANOS_PER_MICRO,
           };
           if (left <= 0) break;
         }

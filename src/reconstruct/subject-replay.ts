@@ -10,6 +10,9 @@ interface Hole {
   readonly to: number;
 }
 
+/** Between the server that stores messages and the gateway. */
+const CLOCK_DIFFERENCE_MICROS_MAX = 1_000_000;
+
 export abstract class SubjectReplay {
   readonly subject: string;
   readonly #feed: PastFeed;
@@ -57,7 +60,19 @@ export abstract class SubjectReplay {
     this.#lastSeq = seq;
     const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
     const value = decodePayload(bytes, 0, bytes.length, Number.POSITIVE_INFINITY);
-    this.apply(value, message, this.#wanted.take(numbering, seq));
+    this.apply(value, message, this.#notNewer(this.#wanted.take(numbering, seq), message));
+  }
+
+  /** A stream that lost its last writes gives their numbers to other messages: those were not sent before they were stored. */
+  #notNewer(ending: readonly Wanted[], { seq, storedMicros = 0 }: PastMessage): readonly Wanted[] {
+    return ending.filter(({ sentMicros, epoch, missing }) => {
+      if (storedMicros <= sentMicros + CLOCK_DIFFERENCE_MICROS_MAX) return true;
+      const stored = new Date(storedMicros / 1000).toISOString();
+      missing(
+        `${this.subject}: message ${seq} of epoch ${epoch} is another one now, stored at ${stored}: after it was sent`,
+      );
+      return false;
+    });
   }
 
   /** No message follows. */

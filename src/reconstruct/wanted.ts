@@ -10,6 +10,8 @@ export interface Wanted {
   readonly numbering: string;
   readonly prev: number;
   readonly seq: number;
+  /** At the latest, µs since the Unix epoch. */
+  readonly sentMicros: number;
   /** A lane of any class (threads/lanes.ts): frames do not name theirs. */
   readonly lane: number;
   /**

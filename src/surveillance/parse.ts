@@ -18,7 +18,7 @@ export function parseOrder(message: Members, user: string, receivedMicros: numbe
   const { action, order_id: id, symbol, quantity, filled_quantity: filled, price, timestamp } = message;
   const side = sideOf(message.side);
   if (typeof action !== 'string' || !ACTIONS.has(action)) return undefined;
-  if (side === undefined || !isName(id) || typeof symbol !== 'string') return undefined;
+  if (side === undefined || !isName(id) || typeof symbol !== 'string' || symbol === '') return undefined;
   return {
     kind: 'order',
     atMicros: microsOf(timestamp) ?? receivedMicros,
@@ -28,8 +28,8 @@ export function parseOrder(message: Members, user: string, receivedMicros: numbe
     action: action as OrderEvent['action'],
     side,
     price: numberOf(price),
-    quantity: numberOf(quantity) ?? 0,
-    filled: numberOf(filled) ?? 0,
+    quantity: amountOf(quantity),
+    filled: amountOf(filled),
   };
 }
 
@@ -37,8 +37,8 @@ export function parseOrder(message: Members, user: string, receivedMicros: numbe
 export function parseTrade(message: Members, receivedMicros: number): TradeEvent | undefined {
   const { trade_id: id, symbol, buyer_id: buyer, seller_id: seller, executed_at: time } = message;
   const [price, quantity] = [numberOf(message.price), numberOf(message.quantity)];
-  if (!isName(id) || !isName(buyer) || !isName(seller) || typeof symbol !== 'string') return undefined;
-  if (price === undefined || quantity === undefined) return undefined;
+  if (!isName(id) || !isName(buyer) || !isName(seller) || typeof symbol !== 'string' || symbol === '') return undefined;
+  if (price === undefined || quantity === undefined || quantity <= 0) return undefined;
   return {
     kind: 'trade',
     atMicros: microsOf(time) ?? receivedMicros,
@@ -57,14 +57,18 @@ function sideOf(side: unknown): Side | undefined {
   return text === 'buy' || text === 'sell' ? text : undefined;
 }
 
+/** Empty text names nothing: two parties that are both left empty are not the same user. */
 const isName = (value: unknown): value is string | number | bigint =>
-  typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint';
+  (typeof value === 'string' && value !== '') || typeof value === 'number' || typeof value === 'bigint';
 
 /** An amount as publishers write it; near enough for comparisons. */
 export function numberOf(value: unknown): number | undefined {
   const number = (typeof value === 'string' && value !== '') || typeof value === 'bigint' ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
 }
+
+/** A quantity; 0 when it is not given, or makes no sense. */
+const amountOf = (value: unknown): number => Math.max(0, numberOf(value) ?? 0);
 
 /** A time in any form that publishers may write, to the millisecond; more digits do not matter here. */
 function microsOf(time: unknown): number | undefined {

@@ -37,11 +37,16 @@ export function alertOf(payload: Uint8Array): AlertRow | undefined {
     const alert = JSON.parse(new TextDecoder().decode(payload)) as Partial<AlertRow> | null;
     const isAlert =
       [alert?.id, alert?.time, alert?.node, alert?.detector, alert?.summary].every(text => typeof text === 'string') &&
-      [alert?.users, alert?.evidence].every(list => Array.isArray(list)) &&
-      typeof alert?.figures === 'object' &&
-      (alert.symbol === null || typeof alert.symbol === 'string');
+      [alert?.users, alert?.evidence].every(isTexts) &&
+      isFigures(alert?.figures) &&
+      (alert?.symbol === null || typeof alert?.symbol === 'string');
     return isAlert ? (alert as AlertRow) : undefined;
   } catch {
     return undefined;
   }
 }
+
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(item => typeof item === 'string');
+
+const isFigures = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.values(value).every(figure => typeof figure === 'number');

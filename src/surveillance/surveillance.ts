@@ -57,14 +57,16 @@ export class Surveillance {
 
   /** Another gateway has reported this: it is not reported again here. */
   reportedElsewhere(alert: Pick<Alert, 'detector' | 'symbol' | 'users' | 'evidence' | 'atMicros'>): void {
-    this.#reported.set(keyOf(alert), alert.atMicros);
+    const key = keyOf(alert);
+    this.#reported.set(key, Math.max(alert.atMicros, this.#reported.get(key) ?? 0));
   }
 
   #report(alert: Alert): void {
     if (alert.users.some(user => this.#exempt.has(user))) return;
     const key = keyOf(alert);
     const before = this.#reported.get(key);
-    if (before !== undefined && alert.atMicros - before < this.#repeatMicros) return;
+    // A report from the future, before the clock was set back, must not silence those that follow.
+    if (before !== undefined && Math.abs(alert.atMicros - before) < this.#repeatMicros) return;
     this.#reported.set(key, alert.atMicros);
     this.#onAlert(alert);
   }

@@ -17,6 +17,8 @@ import type { Thresholds } from './thresholds.js';
 
 /** Messages that wait at most: a second of a busy market. Beyond, new ones are dropped and counted. */
 export const QUEUE_MAX = 65_536;
+/** Their payloads together: the largest message that NATS allows, so many times over, would not fit into memory. */
+export const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** From here on books are dropped: the next whole one makes up for them, and nothing makes up for an order. */
 const BOOKS_QUEUE_MAX = QUEUE_MAX / 2;
 /** Judged in one turn of the loop: some 3 ms. */
@@ -40,8 +42,11 @@ export class Watch {
   readonly #options: WatchOptions;
   readonly #intake = new Intake(true);
   readonly #surveillance: Surveillance;
-  #queue: Waiting[] = [];
+  /** Judged messages are undefined. */
+  #queue: (Waiting | undefined)[] = [];
   #at = 0;
+  /** Bytes of payloads that wait. */
+  #bytes = 0;
   #isScheduled = false;
   #events = 0;
   #dropped = 0;
@@ -66,11 +71,14 @@ export class Watch {
   /** Takes a message; the payload must stay as it is. */
   take(message: RawMessage): void {
     const waiting = this.#queue.length - this.#at;
-    if (waiting >= QUEUE_MAX || (waiting >= BOOKS_QUEUE_MAX && isBook(message.subject))) {
+    const bytes = this.#bytes + message.payload.length;
+    const isFull = waiting >= QUEUE_MAX || bytes > QUEUE_BYTES_MAX;
+    if (isFull || (waiting >= BOOKS_QUEUE_MAX && isBook(message.subject))) {
       this.#dropped++;
       this.#intake.missed(message.subject);
       return;
     }
+    this.#bytes = bytes;
     this.#queue.push({ message, receivedMicros: this.#options.nowMicros() });
     this.#schedule();
   }
@@ -85,7 +93,8 @@ export class Watch {
 
   /** Another gateway has published this alert. */
   foreign({ detector, symbol, users, evidence, time }: AlertRow): void {
-    const atMicros = Date.parse(time) * 1000;
+    // A node whose clock is ahead must not silence this one until then.
+    const atMicros = Math.min(Date.parse(time) * 1000, this.#options.nowMicros());
     if (!DETECTORS.includes(detector as DetectorName) || Number.isNaN(atMicros)) return;
     const same = { detector: detector as DetectorName, symbol: symbol ?? '', users, evidence, atMicros };
     this.#surveillance.reportedElsewhere(same);
@@ -99,19 +108,22 @@ export class Watch {
 
   #runSlice(): void {
     this.#isScheduled = false;
+    let receivedMicros: number | undefined;
     const end = Math.min(this.#queue.length, this.#at + SLICE_MESSAGES);
     for (; this.#at < end; this.#at++) {
       const waiting = this.#queue[this.#at];
       if (waiting === undefined) continue;
+      this.#queue[this.#at] = undefined;
+      this.#bytes -= waiting.message.payload.length;
+      receivedMicros = waiting.receivedMicros;
       const event = this.#intake.read(waiting.message, waiting.receivedMicros);
       if (event === undefined) continue;
       this.#events++;
       this.#surveillance.take(event);
     }
-    const last = this.#queue[end - 1];
-    if (last !== undefined) this.#lagMs = (this.#options.nowMicros() - last.receivedMicros) / 1000;
+    if (receivedMicros !== undefined) this.#lagMs = (this.#options.nowMicros() - receivedMicros) / 1000;
     if (this.#at < this.#queue.length) {
-      // Judged messages are released once they are the larger part.
+      // The array must not grow without end while messages keep coming.
       if (this.#at > QUEUE_MAX) this.#forgetJudged();
       this.#schedule();
       return;

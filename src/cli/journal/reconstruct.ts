@@ -111,7 +111,7 @@ async function deliveriesOf(
     if (found.isTooMuch) throw new CommandFailure(`more than ${DELIVERIES_MAX} messages were sent on ${topic}`);
     if (found.dropped > 0) {
       note(
-        `warning: ${found.dropped} records of the connection's thread were lost while it was open: messages may be missing below`,
+        `warning: ${found.dropped} records of the connection's thread were lost while it was open: what was published after them, until the topic was live again, is missing below`,
       );
     }
     return found.all.filter(({ t }) => t >= from && t <= to);

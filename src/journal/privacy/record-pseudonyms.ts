@@ -31,21 +31,23 @@ export function withPseudonyms(record: Record<string, unknown>, pseudonyms: Pseu
   if (record.stream === 'orders' && isTexts(record.symbols)) {
     record.symbols = record.symbols.map(name => (name === ANY ? name : user(name)));
   }
-  if (record.k === 'alert') record.alert = alertWithPseudonyms(record.alert as Record<string, unknown>, user);
+  if (record.k === 'alert') record.alert = alertWithPseudonyms(record.alert as Record<string, unknown>, user, topic);
   return record;
 }
 
-/** Of an alert, the users, the sentence that names them, and the topics of their orders in its evidence. */
+/**
+ * Of an alert, the users, and of a client's behaviour the topics in its evidence, which may be those of other users' orders. Its sentence
+ * names nobody, and may hold words and figures that are a user's name, too.
+ */
 function alertWithPseudonyms(
   alert: Record<string, unknown>,
   user: (name: string) => string,
+  topic: (name: string) => string,
 ): Readonly<Record<string, unknown>> {
   if (!isTexts(alert.users)) return alert;
-  const named = alert.users.map(name => [name, user(name)] as const);
-  const summary = named.reduce((text, [name, pseudonym]) => text.replaceAll(name, pseudonym), String(alert.summary));
-  const topics = new Map(named.map(([name, pseudonym]) => [`${ORDERS_TOPIC}${name}`, `${ORDERS_TOPIC}${pseudonym}`]));
-  const evidence = isTexts(alert.evidence) ? { evidence: alert.evidence.map(id => topics.get(id) ?? id) } : {};
-  return { ...alert, ...evidence, users: named.map(([, pseudonym]) => pseudonym), summary };
+  const isOfClient = (alert.symbol ?? null) === null;
+  const evidence = isOfClient && isTexts(alert.evidence) ? { evidence: alert.evidence.map(topic) } : {};
+  return { ...alert, ...evidence, users: alert.users.map(user) };
 }
 
 const isTexts = (value: unknown): value is readonly string[] =>

@@ -111,10 +111,10 @@ export class SubjectKeys {
       this.#pseudonyms.clear();
       this.#masters = this.#options.masters();
     }
-    for (const [i, line] of lines.entries()) {
-      if (takeLine(this.#subjects, line)) continue;
-      throw new Error(isReplaced ? `${this.#file.path} line ${i + 1} is damaged` : `${this.#file.path} is damaged`);
-    }
+    // All of them: none is read again.
+    const damaged = lines.flatMap((line, i) => (takeLine(this.#subjects, line) ? [] : [i + 1]));
+    if (damaged.length === 0) return;
+    throw new Error(isReplaced ? `${this.#file.path} line ${damaged[0]} is damaged` : `${this.#file.path} is damaged`);
   }
 
   /** Writes new keys to the disk: no later than the records that use them. */
@@ -139,7 +139,11 @@ export class SubjectKeys {
       this.keyless++;
       return pseudonymOf(kind, index, randomBytes(KEY_BYTES));
     }
-    if (subject.seen < day) this.#tell(subject, { ...subject, seen: day }, seenLine(index, day));
+    if (subject.seen < day) {
+      this.#tell(subject, { ...subject, seen: day }, seenLine(index, day));
+      // Erased by another process at this moment: the old pseudonym must not be used, and remembered for the day.
+      if (!this.#subjects.has(index)) return this.pseudonym(kind, text);
+    }
     const pseudonym = cached?.pseudonym ?? this.#pseudonymOf(subject);
     this.#pseudonyms.set(name, { pseudonym, day });
     return pseudonym;
@@ -203,9 +207,13 @@ export class SubjectKeys {
    * Forbids erasing a subject, also one that was not seen yet, or allows it again.
    * @param reason time and reason; undefined to allow
    * @returns its pseudonym; undefined when there is nothing to hold or to allow, or no room for another subject
+   * @throws {KeysBusyError} while another process changes the keys: it may be about to destroy this one
    */
   hold(kind: SubjectKind, text: string, reason: string | undefined): string | undefined {
-    this.refresh();
+    return this.#locked(() => this.#hold(kind, text, reason));
+  }
+
+  #hold(kind: SubjectKind, text: string, reason: string | undefined): string | undefined {
     const before = this.#find(kind, text);
     const isNothing = before === undefined && PSEUDONYM.test(text);
     if (isNothing || (reason === undefined && before?.held === undefined)) return undefined;

@@ -22,7 +22,8 @@ export function reservations({ complete, month, journals, not_counted: left }: U
 function* ofJournal(journal: ReportedJournal): Generator<string> {
   const { folder, verified, faults, dropped_records: dropped, unreadable_lines: unreadable } = journal;
   if (!verified) yield `${folder} is NOT as it was written: ${faults[0] ?? 'see millrace journal verify'}`;
-  if (dropped > 0) yield `${folder}: the gateway could not write ${counted(dropped, 'record')}; use may be missing.`;
+  if (dropped > 0)
+    yield `${folder}: the gateway could not write ${counted(dropped, 'record')}; use may be missing, or be counted for too long.`;
   if (unreadable > 0) yield `${folder}: ${counted(unreadable, 'line')} could not be read.`;
 }
 

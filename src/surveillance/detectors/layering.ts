@@ -1,6 +1,6 @@
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import { EVIDENCE_MAX, type Report } from '../alert.js';
-import { type DepthEvent, type OrderEvent, opposite, type Side } from '../events.js';
+import { type DepthEvent, type OrderEvent, opposite, pairKey, type Side } from '../events.js';
 import type { Thresholds } from '../thresholds.js';
 
 const SECOND_MICROS = 1_000_000;
@@ -14,7 +14,8 @@ const SYMBOLS_MAX = 20_000;
 interface Order {
   readonly id: string;
   readonly side: Side;
-  readonly createdMicros: number;
+  /** When it came to stand at its price. */
+  placedMicros: number;
   price: number | undefined;
   quantity: number;
   filled: number;
@@ -58,24 +59,30 @@ export class Layering {
     const { action, user, symbol, orderId, side, price, quantity, filled, atMicros } = event;
     const pair = this.#pair(user, symbol);
     if (action === 'created') {
-      pair.orders.set(orderId, { id: orderId, side, createdMicros: atMicros, price, quantity, filled });
+      pair.orders.set(orderId, { id: orderId, side, placedMicros: atMicros, price, quantity, filled });
       return;
     }
     const order = pair.orders.get(orderId);
     if (action === 'replaced') {
-      if (order !== undefined) Object.assign(order, { price, quantity });
+      // A message that names only what changed leaves the rest as it was.
+      if (order !== undefined && price !== undefined && price !== order.price) {
+        order.price = price;
+        // An old order that is moved into the way is as new as one that is created there.
+        order.placedMicros = atMicros;
+      }
+      if (order !== undefined && quantity > 0) order.quantity = quantity;
     } else if (action === 'cancelled') {
       pair.orders.delete(orderId);
       this.#cancelled(pair, event);
     } else {
-      if (order !== undefined) order.filled = filled;
+      if (order !== undefined) order.filled = Math.max(order.filled, filled);
       if (action === 'filled' || action === 'rejected') pair.orders.delete(orderId);
       if (action !== 'rejected') this.#filled(pair, event);
     }
   }
 
   #pair(user: string, symbol: string): Pair {
-    const key = `${symbol} ${user}`;
+    const key = pairKey(symbol, user);
     const pair = this.#pairs.get(key) ?? { orders: new BoundedMap<string, Order>(ORDERS_MAX), suspects: [] };
     this.#pairs.set(key, pair);
     return pair;
@@ -85,7 +92,7 @@ export class Layering {
     const { window_seconds, levels_min, depth_share_min, filled_share_max } = this.#thresholds;
     const since = fill.atMicros - window_seconds * SECOND_MICROS;
     const layers = [...pair.orders.values()].filter(
-      ({ side, createdMicros }) => side === opposite(fill.side) && createdMicros >= since,
+      ({ side, placedMicros }) => side === opposite(fill.side) && placedMicros >= since,
     );
     const quantity = layers.reduce((total, order) => total + order.quantity, 0);
     if (quantity === 0) return;

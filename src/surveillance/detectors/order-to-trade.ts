@@ -1,6 +1,6 @@
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import type { Report } from '../alert.js';
-import type { OrderEvent, TradeEvent } from '../events.js';
+import { type OrderEvent, pairKey, type TradeEvent } from '../events.js';
 import type { Thresholds } from '../thresholds.js';
 
 const DAY_MICROS = 86_400_000_000;
@@ -59,11 +59,14 @@ export class OrderToTrade {
   }
 
   #session(user: string, symbol: string, atMicros: number): Session {
-    const key = `${symbol} ${user}`;
+    const key = pairKey(symbol, user);
     const day = Math.floor(atMicros / DAY_MICROS);
     const known = this.#sessions.get(key);
+    // What comes late, after midnight, counts in the new session: it must not end it.
     const session =
-      known?.day === day ? known : { day, orders: 0, messages: 0, ordered: 0, trades: 0, traded: 0, lastOrder: '' };
+      known !== undefined && known.day >= day
+        ? known
+        : { day, orders: 0, messages: 0, ordered: 0, trades: 0, traded: 0, lastOrder: '' };
     this.#sessions.set(key, session);
     return session;
   }
@@ -74,7 +77,7 @@ export class OrderToTrade {
     if (orders < orders_min) return;
     // Without a trade, as if there had been one: the ratio is a lower bound then.
     const byNumber = messages / Math.max(1, trades) - 1;
-    const byVolume = traded > 0 ? ordered / traded - 1 : ordered / (ordered / orders) - 1;
+    const byVolume = (traded > 0 ? ordered / traded : orders) - 1;
     if (byNumber <= ratio_by_number && byVolume <= ratio_by_volume) return;
     this.#report({
       detector: 'order_to_trade',

@@ -1,6 +1,6 @@
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import { EVIDENCE_MAX, type Report } from '../alert.js';
-import type { OrderEvent } from '../events.js';
+import { type OrderEvent, pairKey } from '../events.js';
 import { RunningVariance } from '../running-variance.js';
 import type { Thresholds } from '../thresholds.js';
 
@@ -21,6 +21,9 @@ interface Pair {
   created: number;
   cancelled: number;
   lives: number[];
+  /** Of these, those below the limit. */
+  short: number;
+  isReported: boolean;
   orders: string[];
   readonly before: RunningVariance;
   /** When each open order was created, µs. */
@@ -54,17 +57,19 @@ export class QuoteStuffing {
       pair.open.set(orderId, atMicros);
       if (pair.orders.length < EVIDENCE_MAX) pair.orders.push(orderId);
     } else if (action === 'cancelled') this.#cancelled(pair, orderId, atMicros);
-    this.#judge(pair, event);
+    if (!pair.isReported) pair.isReported = this.#judge(pair, event);
   }
 
   #pair(user: string, symbol: string): Pair {
-    const key = `${symbol} ${user}`;
+    const key = pairKey(symbol, user);
     const pair = this.#pairs.get(key) ?? {
       second: 0,
       messages: 0,
       created: 0,
       cancelled: 0,
       lives: [],
+      short: 0,
+      isReported: false,
       orders: [],
       before: new RunningVariance(HALF_LIFE_SECONDS),
       open: new BoundedMap<string, number>(OPEN_MAX),
@@ -80,6 +85,8 @@ export class QuoteStuffing {
     pair.created = 0;
     pair.cancelled = 0;
     pair.lives = [];
+    pair.short = 0;
+    pair.isReported = false;
     pair.orders = [];
   }
 
@@ -87,17 +94,22 @@ export class QuoteStuffing {
     pair.cancelled++;
     const created = pair.open.get(orderId);
     pair.open.delete(orderId);
-    if (created !== undefined && pair.lives.length < LIVES_MAX) pair.lives.push((atMicros - created) / SECOND_MICROS);
+    if (created === undefined || pair.lives.length >= LIVES_MAX) return;
+    const seconds = (atMicros - created) / SECOND_MICROS;
+    pair.lives.push(seconds);
+    if (seconds < this.#thresholds.median_life_seconds_max) pair.short++;
   }
 
-  #judge(pair: Pair, { user, symbol, atMicros }: OrderEvent): void {
-    const { messages_per_second_min, sigmas, cancel_share_min, median_life_seconds_max } = this.#thresholds;
-    const { messages, created, cancelled, before, lives } = pair;
-    if (messages < messages_per_second_min) return;
-    if (messages < before.mean + sigmas * Math.max(DEVIATION_MIN, before.deviation)) return;
-    if (created === 0 || cancelled / created < cancel_share_min) return;
-    const median = lives.toSorted((a, b) => a - b)[Math.floor(lives.length / 2)];
-    if (median === undefined || median >= median_life_seconds_max) return;
+  /** @returns whether this second is reported */
+  #judge(pair: Pair, { user, symbol, atMicros }: OrderEvent): boolean {
+    const { messages_per_second_min, sigmas, cancel_share_min } = this.#thresholds;
+    const { messages, created, cancelled, before, lives, short } = pair;
+    if (messages < messages_per_second_min) return false;
+    if (messages < before.mean + sigmas * Math.max(DEVIATION_MIN, before.deviation)) return false;
+    if (created === 0 || cancelled / created < cancel_share_min) return false;
+    // Whether the median is below the limit. Sorting for each message of a burst would hold up the others.
+    if (short <= Math.floor(lives.length / 2)) return false;
+    const median = lives.toSorted((a, b) => a - b)[Math.floor(lives.length / 2)] ?? 0;
     this.#report({
       detector: 'quote_stuffing',
       atMicros,
@@ -113,5 +125,6 @@ export class QuoteStuffing {
       },
       evidence: pair.orders,
     });
+    return true;
   }
 }

@@ -1,6 +1,6 @@
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import { EVIDENCE_MAX, type Report } from '../alert.js';
-import type { TradeEvent } from '../events.js';
+import { pairKey, type TradeEvent } from '../events.js';
 import type { Thresholds } from '../thresholds.js';
 
 const SECOND_MICROS = 1_000_000;
@@ -39,7 +39,7 @@ export class WashTrades {
   }
 
   trade({ buyer, seller, symbol, tradeId, quantity, atMicros }: TradeEvent): void {
-    const [bought, sold] = [buyer, seller].map(user => this.#volume(`${symbol} ${user}`, quantity, atMicros));
+    const [bought, sold] = [buyer, seller].map(user => this.#volume(pairKey(symbol, user), quantity, atMicros));
     if (buyer === seller) {
       this.#report({
         detector: 'wash_trades',
@@ -53,7 +53,7 @@ export class WashTrades {
       return;
     }
     const [first, second] = buyer < seller ? [buyer, seller] : [seller, buyer];
-    const key = `${symbol} ${first} ${second}`;
+    const key = pairKey(symbol, first, second);
     const { window_seconds, trades_min, net_share_max, pair_share_min } = this.#thresholds;
     const since = atMicros - window_seconds * SECOND_MICROS;
     const before = (this.#pairs.get(key) ?? []).filter(trade => trade.atMicros >= since);

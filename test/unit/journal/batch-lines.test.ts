@@ -127,7 +127,7 @@ describe('the lines of a batch (R70)', () => {
     producer.record({ k: 'authenticated', c: 'c1', user: 'alice', tier: 'retail', by: 'token', entitlements });
     producer.record({ k: 'command', c: 'c1', action: 'subscribe', stream: 'orders', symbols: ['alice', '*'] });
     producer.record({ k: 'refused', what: 'topic', code: 'forbidden', topic: 'orders:alice' });
-    const summary = 'alice trades with herself';
+    const summary = 'the buyer is the seller';
     const evidence = ['c-1', 'orders:alice', 'quotes:A'];
     producer.record({ k: 'alert', alert: { users: ['alice'], summary, figures: {}, evidence } });
     const lines = producer.lines();
@@ -142,7 +142,7 @@ describe('the lines of a batch (R70)', () => {
         k: 'alert',
         alert: {
           users: ['u_5'],
-          summary: 'u_5 trades with herself',
+          summary,
           figures: {},
           evidence: ['c-1', 'orders:u_5', 'quotes:A'],
         },

@@ -32,6 +32,50 @@ describe('the lock of a journal (R70)', () => {
     expect(readdirSync(folder)).toEqual(['journal.lock']);
   });
 
+  it.each(['', '{"pid":', 'null', '{}'])('that a power failure left as %j is taken over', text => {
+    const folder = newFolder();
+    writeFileSync(join(folder, 'journal.lock'), text);
+    expect(lockFolder(folder)).toBeTypeOf('function');
+    expect(readdirSync(folder)).toEqual(['journal.lock']);
+  });
+
+  it('is taken and released by several processes at a time, and held by one of them', async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, 'journal.lock'), JSON.stringify({ pid: 1, started: '1' }));
+    const script = `
+      import { writeFileSync, unlinkSync } from 'node:fs';
+      const { lockFolder } = await import(process.argv[1]);
+      const alone = process.argv[2] + '/alone';
+      let held = 0;
+      for (let n = 0; n < 1000; n++) {
+        const release = lockFolder(process.argv[2]);
+        if (release === undefined) continue;
+        held++;
+        writeFileSync(alone, '', { flag: 'wx' });
+        unlinkSync(alone);
+        release();
+      }
+      process.exit(held > 0 ? 0 : 2);`;
+    const lock = new URL('../../../src/journal/lock.ts', import.meta.url).href;
+    const children = [1, 2, 3].map(() =>
+      spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, lock, folder], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      }),
+    );
+    const ends = await Promise.all(
+      children.map(async child => {
+        let errors = '';
+        child.stderr.on('data', (text: Buffer) => {
+          errors += String(text);
+        });
+        const [code] = await once(child, 'close');
+        return `${code} ${errors}`;
+      }),
+    );
+    expect(ends).toEqual(['0 ', '0 ', '0 ']);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('of a process that has ended is taken over', async () => {
     const folder = newFolder();
     const child = spawn(process.execPath, ['-e', '']);

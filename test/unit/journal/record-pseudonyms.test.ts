@@ -22,8 +22,18 @@ describe('a record on its way to the disk (R71)', () => {
     [{ k: 'closed', reason: 'not entitled to orders of alice' }, { reason: 'not entitled to orders of u_5' }],
     [{ k: 'ended', reason: "Error: no view 'orders:alice'" }, { reason: "Error: no view 'orders:u_5'" }],
     [
-      { k: 'alert', alert: { users: ['alice', 'bob'], summary: 'alice and bob trade with each other' } },
-      { alert: { users: ['u_5', 'u_3'], summary: 'u_5 and u_3 trade with each other' } },
+      {
+        k: 'alert',
+        alert: { users: ['alice', '5'], symbol: 'A', summary: '5 trades between two users', evidence: ['t:5'] },
+      },
+      { alert: { users: ['u_5', 'u_1'], summary: '5 trades between two users', evidence: ['t:5'] } },
+    ],
+    [
+      {
+        k: 'alert',
+        alert: { users: ['alice'], symbol: null, evidence: ['c-1', 'orders:bob', 'orders:*', 'quotes:A'] },
+      },
+      { alert: { users: ['u_5'], evidence: ['c-1', 'orders:u_3', 'orders:*', 'quotes:A'] } },
     ],
   ])('%j', (record, expected) => {
     expect(withPseudonyms(record, pseudonyms)).toMatchObject(expected);

@@ -209,6 +209,29 @@ describe('two processes with the same keys (R71)', () => {
     const started = own.slice(own.lastIndexOf(')') + 2).split(' ')[19];
     writeFileSync(join(folder, 'journal.lock'), JSON.stringify({ pid: process.pid, started }));
     expect(() => keys.erase('user', 'alice', 0)).toThrow('another process is changing the keys');
+    expect(() => keys.hold('user', 'alice', 'case 23')).toThrow('another process is changing the keys');
+  });
+
+  it('give a subject another pseudonym who was erased since the last refresh, on the first record of a day', () => {
+    const folder = newFolder();
+    const [running, command] = [open(folder), open(folder)];
+    const before = running.pseudonym('user', 'alice');
+    command.refresh();
+    command.erase('user', 'alice', 0);
+    clock.nowMs += DAY_MS;
+    const after = running.pseudonym('user', 'alice');
+    expect(after).not.toBe(before);
+    expect(open(folder).known('user', 'alice')).toBe(after);
+  });
+
+  it('of the lines behind a damaged one are known once it was reported', () => {
+    const folder = newFolder();
+    const [running, command] = [open(folder), open(folder)];
+    appendFileSync(join(folder, 'subjects.jsonl'), '{"index":1}\n');
+    expect(() => command.refresh()).toThrow('is damaged');
+    const bob = command.pseudonym('user', 'bob');
+    expect(() => running.refresh()).toThrow('is damaged');
+    expect(running.known('user', 'bob')).toBe(bob);
   });
 });
 

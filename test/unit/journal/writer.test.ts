@@ -48,6 +48,42 @@ describe('the journal (R70)', () => {
     });
   });
 
+  it('closes a block in time although the clock was set back', async () => {
+    const journal = new WrittenJournal();
+    const writer = await journal.writer();
+    writer.write('{"t":1}');
+    journal.nowMicros -= 3_600_000_000;
+    writer.maintain();
+    expect(writer.unwritten).toBe(0);
+    await writer.close();
+  });
+
+  it('keeps a segment whose head is damaged, and its blocks', async () => {
+    const journal = new WrittenJournal();
+    const first = await journal.writer({ segmentBytesMax: 1e9 });
+    journal.blocks(first, 3);
+    await first.close();
+    const path = join(journal.folder, '000001.mjl');
+    writeFileSync(path, `#${readFileSync(path, 'utf8').slice(1)}`);
+    const second = await journal.writer();
+    journal.blocks(second, 1);
+    await second.close();
+    const { blocks, records, faults } = await verify(journal.folder);
+    expect({ blocks, records }).toEqual({ blocks: 4, records: 12 });
+    expect(faults[0]).toEqual({ where: '000001.mjl.gz line 1', what: 'not the head of segment 1' });
+  });
+
+  it('writes at its end what waits, although its file was removed', async () => {
+    const journal = new WrittenJournal();
+    const writer = await journal.writer();
+    rmSync(join(journal.folder, '000001.mjl'));
+    expect(() => writer.sync()).toThrow(/was removed/);
+    writer.write('{"t":7}');
+    await writer.close();
+    const kept = readdirSync(journal.folder).filter(name => name.endsWith('.mjl'));
+    expect(kept.map(name => readFileSync(join(journal.folder, name), 'utf8')).join('')).toContain('{"t":7}');
+  });
+
   it.each([
     ['a line that is cut', (path: string) => appendFileSync(path, '{"t":1,"c":"c1","k":"comm'), 0],
     ['whole lines outside a block', (path: string) => appendFileSync(path, '{"t":1}\n{"t":2}\n'), 2],

@@ -314,6 +314,20 @@ describe('frames that are reconstructed (R70)', () => {
     }
   });
 
+  it('R70 are refused where a stream that fell back gave the number to a later message', async () => {
+    const { deliveries, past } = new Run(1);
+    const reused = past.filter(({ subject }) => subject === 'md.trades.A')[3] as PastMessage;
+    const stored = past.map(one => ({ ...one, storedMicros: one === reused ? 1_000_001 : 1_000_000 }));
+    const found = (await reconstruct(deliveries, stored)).filter(one => one.missing !== undefined);
+    expect(found.length).toBeGreaterThan(0);
+    for (const one of found) {
+      expect(one.missing).toContain(
+        `message ${reused.seq} of epoch ${reused.numbering} is another one now, stored at 1970`,
+      );
+      expect([one.delivery.view.topic, one.delivery.seq, one.frame]).toEqual(['trades:A', reused.seq, undefined]);
+    }
+  });
+
   it('R70 say which message is missing, and which of the others depend on it', async () => {
     const { deliveries, past } = new Run(1);
     const lost = past.filter(({ subject }) => subject === 'md.trades.A')[3] as PastMessage;

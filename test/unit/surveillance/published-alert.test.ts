@@ -42,7 +42,15 @@ describe('alerts on the clients’ channel (R72)', () => {
   it('R72 are read from another gateway, and nothing else is', () => {
     const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
     expect(alertOf(bytes(ALERT))).toEqual(ALERT);
-    for (const other of [null, 1, {}, { ...ALERT, users: 'x' }, { ...ALERT, symbol: 3 }]) {
+    for (const other of [
+      null,
+      1,
+      {},
+      { ...ALERT, users: 'x' },
+      { ...ALERT, symbol: 3 },
+      { ...ALERT, figures: null },
+      { ...ALERT, users: [3] },
+    ]) {
       expect(alertOf(bytes(other))).toBeUndefined();
     }
     expect(alertOf(new TextEncoder().encode('{'))).toBeUndefined();

@@ -42,9 +42,15 @@ export const journal: Suite = {
     const settings = settingsOf(context.options);
     const folder = mkdtempSync(join(tmpdir(), 'millrace-journal-'));
     const folders: string[] = [];
-    const contenders = [millrace(context.options), journalled(context.options, folder, folders)];
+    const pair = [millrace(context.options), journalled(context.options, folder, folders)];
     try {
-      const results = await runMatrix(context, settings, contenders);
+      const results: RoundResult[] = [];
+      for (let round = 1; round <= settings.rounds; round++) {
+        // In turns: what makes the machine slower over time must not count against one of the two.
+        const contenders = round % 2 === 1 ? pair : pair.toReversed();
+        const of = await runMatrix(context, { ...settings, rounds: 1 }, contenders);
+        results.push(...of.map(result => ({ ...result, round })));
+      }
       const written: Written[] = [];
       for (const one of folders) written.push(await readBack(one));
       return report(settings, results, written);

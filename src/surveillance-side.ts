@@ -10,15 +10,15 @@ import type { AlertRow } from './protocol/admin-rows.js';
 import { isWatched } from './surveillance/intake.js';
 import { CHANNEL_SUBJECT, channelMessage } from './surveillance/published-alert.js';
 import { readThresholds } from './surveillance/thresholds-file.js';
-import { QUEUE_MAX } from './surveillance/watch.js';
 import type { WatchStart } from './surveillance/watch-start.js';
-import type {
-  ClientReport,
-  FromWatch,
-  SurveillanceStats,
-  ToWatch,
-  WatchCounters,
-  WatchState,
+import {
+  type ClientReport,
+  type FromWatch,
+  QUEUE_MAX,
+  type SurveillanceStats,
+  type ToWatch,
+  type WatchCounters,
+  type WatchState,
 } from './threads/surveillance-messages.js';
 
 /** Alerts kept for operators. */

@@ -1,9 +1,11 @@
 /** The entry of the surveillance thread: the market from NATS or from main, one watcher among many gateways, and where alerts go. */
+
 import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { NatsConnection } from 'nats';
 import type { NatsConfig } from './config/environment.js';
 import { connectNats, rightOf, watchConnection } from './feed/nats-connection.js';
+import { textOf } from './feed-contract/error-text.js';
 import { BucketEntries } from './fix/store/bucket-entries.js';
 import { BoundedMap } from './protocol/bounded-map.js';
 import { monotonicMicros, WallClock } from './protocol/wall-clock.js';
@@ -153,7 +155,7 @@ class SurveillanceThread {
 
 /** nats.js has only a code for a server without JetStream. */
 function unavailableText(cause: unknown): string {
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = textOf(cause);
   const hasNoJetStream = text === '503' || /no responders|jetstream not enabled/i.test(text);
   return hasNoJetStream
     ? 'the NATS server has no JetStream; without it, set SURVEILLANCE_LEASE=off on one gateway only'

@@ -1,5 +1,6 @@
 /** What a FIX session adds to entries that were encoded once: its header, its request, and the sums. */
 
+import { ANONYMOUS, compileEntitlements } from '../../src/auth/credential.js';
 import { Entries, EntriesWriter } from '../../src/fix/market/entries.js';
 import { MarketData } from '../../src/fix/market/market-data.js';
 import type { MarketRequest } from '../../src/fix/market/request.js';
@@ -11,15 +12,11 @@ import type { MicroCase } from './micro-case.js';
 const SYMBOL = 'BTC/USDT';
 const LEVELS = 3;
 const WALL_MICROS = 1_790_000_000_000_000;
-const EVERYTHING = {
-  granted: [],
-  productsOf: () => [],
-  hasFullTrades: false,
-  maySubscribe: () => true,
-  lacksRoles: () => [],
-  delayMsOf: () => 0,
-  lacksProduct: () => undefined,
-};
+const EVERYTHING = compileEntitlements({
+  ...ANONYMOUS,
+  sub: 'desk',
+  entitlements: ['quotes:*', 'trades:*', 'orderbook:*', 'depth:*'],
+});
 
 export function fixCases(): MicroCase[] {
   return [{ name: 'FIX message of a session', run: writing(), reference: stringBuilding() }];

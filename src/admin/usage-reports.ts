@@ -1,7 +1,9 @@
 /** Usage reports for the admin API: made from the gateway's own journal on request, and kept for a while. */
-import { readdirSync, statSync } from 'node:fs';
+
 import { join } from 'node:path';
+import { textOf } from '../feed-contract/error-text.js';
 import { TAKEOVER_FOLDER } from '../journal/chains.js';
+import { bytesOf, listSegments } from '../journal/segments.js';
 import type { UsageReport } from '../journal/usage/report-types.js';
 import { reservations } from '../journal/usage/reservations.js';
 import type { UsageThreadData } from '../journal/usage/usage-thread.js';
@@ -15,7 +17,6 @@ const MONTHS_MAX = 12;
 const ROWS_MAX = 500;
 /** Compressed and open segments. Reading more would compete with clients for too long. */
 const JOURNAL_BYTES_MAX = 2 * 1024 ** 3;
-const SEGMENT = /\.mjl(\.gz)?$/;
 
 /** Where the report comes from; undefined where not set. */
 interface UsageSources {
@@ -79,7 +80,7 @@ export class UsageReports {
       this.#keep(month, answerOf(report));
     } catch (cause) {
       onFault('the usage report was not made', cause);
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = textOf(cause);
       this.#keep(month, { state: 'failed', reason, rows: [], more: 0, reservations: [] });
     } finally {
       this.#making = undefined;
@@ -127,17 +128,15 @@ function answerOf(report: UsageReport): Omit<Made, 'atMs' | 'madeAt'> {
 /** Why the journal is not read here; undefined when it is. */
 function tooLarge(folder: string): string | undefined {
   // The second chain is one that a process wrote while another held the folder.
-  const bytes = bytesOf(folder) + bytesOf(join(folder, TAKEOVER_FOLDER));
+  const bytes = bytesIn(folder) + bytesIn(join(folder, TAKEOVER_FOLDER));
   if (bytes <= JOURNAL_BYTES_MAX) return undefined;
   return 'the journal is too large to be read beside clients; run `millrace journal usage` on another machine';
 }
 
-/** 0 for a folder that cannot be read: the report says why. A segment may be compressed, and so renamed, between the two calls. */
-function bytesOf(folder: string): number {
+/** 0 for a folder that cannot be read: the report says why. */
+function bytesIn(folder: string): number {
   try {
-    return readdirSync(folder)
-      .filter(name => SEGMENT.test(name))
-      .reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+    return bytesOf(listSegments(folder));
   } catch {
     return 0;
   }

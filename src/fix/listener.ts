@@ -96,7 +96,7 @@ export class FixListener {
       socket.once('close', () => this.#secured--);
       this.#parts.onConnected(socket);
     });
-    // A failed handshake ends that connection alone; one that takes too long stays open unless it is ended here.
+    // A failed handshake ends only its own connection. One that takes too long stays open until this code ends it.
     server.on('tlsClientError', (_cause, socket) => socket.destroy());
     const watched = new WatchedFiles([files.certFile, files.keyFile]);
     void watched.read(async () => undefined);

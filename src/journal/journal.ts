@@ -1,7 +1,9 @@
 /** The journal as its thread runs it: batches of producers become blocks, and signed checkpoints say what was written. */
+
 import { AssertionError } from 'node:assert';
 import type { KeyObject } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { textOf } from '../feed-contract/error-text.js';
 import { UNAVAILABLE } from '../observe/private-lines.js';
 import type { JournalCells } from '../threads/journal-cells.js';
 import {
@@ -16,7 +18,7 @@ import { signCheckpoint } from './checkpoint.js';
 import { ordersWritten, takeOrders } from './privacy/order-file.js';
 import type { Pseudonyms } from './privacy/record-pseudonyms.js';
 import type { SubjectKeys } from './privacy/subject-keys.js';
-import { listSegments } from './segments.js';
+import { bytesOf, listSegments } from './segments.js';
 import type { JournalWriter } from './writer.js';
 
 const MICROS_PER_SECOND = 1_000_000;
@@ -244,7 +246,7 @@ export class Journal {
 
   #fail(cause: unknown): void {
     const { cells, post } = this.#options;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = textOf(cause);
     this.#faults++;
     cells.setFailing(true);
     if (this.#failure === undefined) post({ type: 'failing', reason });
@@ -260,8 +262,7 @@ export class Journal {
   #measure(): void {
     try {
       const segments = listSegments(this.#options.folder);
-      const bytes = segments.map(({ path }) => statSync(path, { throwIfNoEntry: false })?.size ?? 0);
-      this.#kept = { segments: segments.length, segmentBytes: bytes.reduce((sum, size) => sum + size, 0) };
+      this.#kept = { segments: segments.length, segmentBytes: bytesOf(segments) };
     } catch (cause) {
       this.#fail(cause);
     }

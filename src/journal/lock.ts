@@ -41,7 +41,7 @@ export function lockFolder(folder: string): (() => void) | undefined {
 }
 
 /**
- * Another process may have found the same lock, and have taken it since: what is moved aside is looked at before it is gone.
+ * Another process may have found the same lock and taken it since. So this looks at what it moved aside before it removes it.
  * @param found the text of the lock whose process has ended
  */
 function removeStale(path: string, found: string, draft: string): void {

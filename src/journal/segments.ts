@@ -1,5 +1,5 @@
 /** The files of a journal: `000001.mjl`, and `000001.mjl.gz` once it is complete. */
-import { createReadStream, existsSync, readdirSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 
@@ -35,6 +35,11 @@ export function listSegments(folder: string): SegmentFile[] {
     found.set(Number(number), { number: Number(number), path: join(folder, name), isSealed: gz !== undefined });
   }
   return [...found.values()].sort((a, b) => a.number - b.number);
+}
+
+/** How many bytes they have together. One that is compressed, and so renamed, meanwhile counts as 0. */
+export function bytesOf(segments: readonly SegmentFile[]): number {
+  return segments.reduce((sum, { path }) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
 }
 
 /** A line with its newline; `isCut`: the file ends within it. */

@@ -1,7 +1,9 @@
 /** The entry of the journal thread: connects a `Journal` to the producers and to the main thread. */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { textOf } from '../feed-contract/error-text.js';
 import { WallClock } from '../protocol/wall-clock.js';
 import { JournalCells } from '../threads/journal-cells.js';
 import type { FromJournal, JournalBatch, ToJournal } from '../threads/journal-records.js';
@@ -30,7 +32,7 @@ let clock: ClockQuality = { source: 'unknown', offset_us: null, error_us: null }
 try {
   await open();
 } catch (cause) {
-  post({ type: 'refused', reason: cause instanceof Error ? cause.message : String(cause) });
+  post({ type: 'refused', reason: textOf(cause) });
 }
 
 async function open(): Promise<void> {

@@ -110,7 +110,7 @@ export class JournalWriter {
       unlinkSync((segments.pop() as SegmentFile).path);
     }
     const last = segments.at(-1);
-    // All segments may have been removed: the chain goes on.
+    // All segments may have been removed; the chain continues.
     if (last === undefined) this.#chain = new BlockChain(readState(folder, FIRST_STATE));
     else {
       const state = await this.#stateBefore(segments, last);
@@ -160,7 +160,7 @@ export class JournalWriter {
     if (this.#file !== undefined) return this.#file;
     const { folder, node, nowMicros, clock } = this.#options;
     makeFolder(folder);
-    // The first one, or all were removed: the chain goes on in the files that follow.
+    // This is the first segment, or all earlier ones were removed; the chain continues in the files that follow.
     if (listSegments(folder).length === 0) writeState(folder, FIRST_STATE, this.#chain.state);
     writeState(folder, LAST_STATE, this.#chain.state);
     this.#file = openSync(join(folder, segmentName(this.#segment + 1)), 'ax', FILE_MODE);

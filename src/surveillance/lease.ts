@@ -81,7 +81,7 @@ export class Lease {
     const revision = await this.#options.entries.write(KEY, this.#options.holder, this.#revision);
     // It may have given up while it waited for the answer.
     if (!this.#isHeld) return;
-    if (revision === undefined) this.#lost('');
+    if (revision === undefined) this.#lost();
     else this.#hold(revision, startedMs);
   }
 
@@ -111,13 +111,13 @@ export class Lease {
     this.#revision = revision;
     clearTimeout(this.#givingUp);
     const leftMs = GIVE_UP_MS - (this.#options.nowMs() - startedMs);
-    this.#givingUp = setTimeout(() => this.#lost(''), Math.max(0, leftMs));
+    this.#givingUp = setTimeout(() => this.#lost(), Math.max(0, leftMs));
   }
 
-  #lost(holder: string): void {
+  #lost(): void {
     clearTimeout(this.#givingUp);
     if (!this.#isHeld) return;
     this.#isHeld = false;
-    this.#options.onStandby(holder);
+    this.#options.onStandby('');
   }
 }

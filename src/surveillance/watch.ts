@@ -8,6 +8,7 @@ import {
   type ClientReport,
   DETECTORS,
   type DetectorName,
+  QUEUE_MAX,
   type WatchCounters,
 } from '../threads/surveillance-messages.js';
 import type { Alert } from './alert.js';
@@ -15,8 +16,6 @@ import { Intake, isBook, type RawMessage } from './intake.js';
 import { Surveillance } from './surveillance.js';
 import type { Thresholds } from './thresholds.js';
 
-/** Messages that wait at most: a second of a busy market. Beyond, new ones are dropped and counted. */
-export const QUEUE_MAX = 65_536;
 /** Their payloads together: the largest message that NATS allows, so many times over, would not fit into memory. */
 export const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** From here on books are dropped: the next whole one makes up for them, and nothing makes up for an order. */

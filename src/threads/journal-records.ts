@@ -58,6 +58,7 @@ export type ToJournal =
 export interface JournalStats {
   readonly records: number;
   readonly bytes: number;
+  /** In the whole journal. */
   readonly blocks: number;
   /** Segments completed by this process. */
   readonly sealed: number;
@@ -66,7 +67,7 @@ export interface JournalStats {
   readonly segmentBytes: number;
   /** Writes that the disk refused. */
   readonly faults: number;
-  /** Why the disk refuses now; undefined: it does not. */
+  /** Why it cannot be written now; undefined: it can. */
   readonly failure: string | undefined;
   /** Time from a record's event to its block being written: the longest of the last second. */
   readonly lagSeconds: number;

@@ -15,6 +15,9 @@ export type DetectorName = (typeof DETECTORS)[number];
 export const WATCH_STATES = ['watching', 'standby', 'connecting', 'unavailable'] as const;
 export type WatchState = (typeof WATCH_STATES)[number];
 
+/** Messages that wait at most, on either side: a second of a busy market. Beyond, new ones are dropped and counted. */
+export const QUEUE_MAX = 65_536;
+
 export interface WatchCounters {
   readonly events: number;
   readonly unreadable: number;

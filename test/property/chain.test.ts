@@ -3,8 +3,9 @@
  * @module-tag bulk
  */
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { MarketModel, type ModelSetup } from './market-model.js';
+import { assertRuns, connectFour, runsOf, scriptsOf, useModelTime } from './scripts.js';
 import {
   anySetup,
   anything,
@@ -17,12 +18,8 @@ import {
   slowSetup,
 } from './steps.js';
 
-/** To look into a failure: how long to search for a smaller script. */
-const SHRINK_MS = Number(process.env.MILLRACE_PROPERTY_SHRINK_MS ?? 0);
-/** Scripts of each property. */
-const RUNS = Number(process.env.MILLRACE_PROPERTY_RUNS ?? 40);
-/** The suite tries the same scripts each time; `random`, and others are searched by hand. */
-const SEED = process.env.MILLRACE_PROPERTY_SEED ?? '20261121';
+const RUNS = runsOf(40);
+const SEED = '20261121';
 const TIMEOUT_MS = 300_000;
 const STEPS_MIN = 60;
 const STEPS_MAX = 400;
@@ -45,47 +42,33 @@ async function assertScripts(
   made: fc.Arbitrary<ModelSetup>,
 ): Promise<ReturnType<typeof totals>> {
   const sums = totals();
-  const property = fc.asyncProperty(
-    made,
-    fc.array(step, { minLength: SHRINK_MS > 0 ? 1 : STEPS_MIN, maxLength: STEPS_MAX, size: 'max' }),
-    async (of, script) => {
-      const model = new MarketModel(of);
-      for (let i = 0; i < 4; i++) {
-        model.connect({ isMsgpack: i % 2 === 0, isRetail: i >= 2, isStamped: i === 1, isFull: i === 2 });
-      }
-      for (const s of script) {
-        await run(model, s);
-        model.checkSoFar();
-      }
-      await model.settle();
-      model.check();
-      sums.steps += script.length;
-      sums.overruns += model.gateway.overruns;
-      sums.stalls += model.gateway.stalls;
-      sums.slowed += model.gateway.conflation.overHighWater + model.gateway.conflation.late;
-      sums.restores += model.gateway.conflation.restores;
-      for (const { checker } of model.clients) {
-        sums.events += checker.events.events;
-        sums.gaps += checker.events.gaps;
-        sums.recovered += checker.events.recovered;
-        sums.unrecovered += checker.events.unrecovered;
-      }
-      await model.gateway.hub.close();
-    },
-  );
-  const shrinking = SHRINK_MS > 0 ? { interruptAfterTimeLimit: SHRINK_MS } : { endOnFailure: true };
-  const seed = SEED === 'random' ? {} : { seed: Number(SEED) };
-  await fc.assert(property, { numRuns: RUNS, ...seed, ...shrinking });
+  const property = fc.asyncProperty(made, scriptsOf(step, STEPS_MIN, STEPS_MAX), async (of, script) => {
+    const model = new MarketModel(of);
+    connectFour(model);
+    for (const s of script) {
+      await run(model, s);
+      model.checkSoFar();
+    }
+    await model.settle();
+    model.check();
+    sums.steps += script.length;
+    sums.overruns += model.gateway.overruns;
+    sums.stalls += model.gateway.stalls;
+    sums.slowed += model.gateway.conflation.overHighWater + model.gateway.conflation.late;
+    sums.restores += model.gateway.conflation.restores;
+    for (const { checker } of model.clients) {
+      sums.events += checker.events.events;
+      sums.gaps += checker.events.gaps;
+      sums.recovered += checker.events.recovered;
+      sums.unrecovered += checker.events.unrecovered;
+    }
+    await model.gateway.hub.close();
+  });
+  await assertRuns(property, RUNS, SEED);
   return sums;
 }
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] });
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-});
+useModelTime();
 
 /**
  * Invariant 1: under any interleaving of updates, subscribes, unsubscribes, class and format changes, stalled and drained

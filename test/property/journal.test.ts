@@ -1,17 +1,15 @@
 /** What the journal says that a connection was handed is what its socket was handed, whatever happens in between. */
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { Derivation, differences, type HandedMessage, handedIn } from '../support/journal/derived.js';
 import { RecordedJournal } from '../support/journal/recorded.js';
 import { type ConnectedClient, MarketModel, type ModelSetup } from './market-model.js';
+import { assertRuns, connectFour, runsOf, scriptsOf, useModelTime } from './scripts.js';
 import { anySetup, anything, eventsOnly, run, type Step, slowAndFast, slowSetup } from './steps.js';
 
-/** To look into a failure: how long to search for a smaller script. */
-const SHRINK_MS = Number(process.env.MILLRACE_PROPERTY_SHRINK_MS ?? 0);
-/** Scripts of each property. */
-const RUNS = Number(process.env.MILLRACE_PROPERTY_RUNS ?? 25);
-const SEED = process.env.MILLRACE_PROPERTY_SEED ?? '20261130';
+const RUNS = runsOf(25);
+const SEED = '20261130';
 const TIMEOUT_MS = 120_000;
 const STEPS_MIN = 60;
 const STEPS_MAX = 250;
@@ -70,38 +68,24 @@ class WatchedModel {
 
 async function assertScripts(step: fc.Arbitrary<Step>, made: fc.Arbitrary<ModelSetup>) {
   const sums = { sure: 0, doubtful: 0 };
-  const property = fc.asyncProperty(
-    made,
-    fc.array(step, { minLength: SHRINK_MS > 0 ? 1 : STEPS_MIN, maxLength: STEPS_MAX, size: 'max' }),
-    async (setup, script) => {
-      const { model, journal, ...watching } = new WatchedModel(setup);
-      const compare = WatchedModel.prototype.compare.bind({ journal, ...watching });
-      for (let i = 0; i < 4; i++) {
-        model.connect({ isMsgpack: i % 2 === 0, isRetail: i >= 2, isStamped: i === 1, isFull: i === 2 });
-      }
-      for (const s of script) await run(model, s);
-      await model.settle();
-      const { wrong, sure, doubtful } = compare();
-      journal.close();
-      await model.gateway.hub.close();
-      expect(wrong).toEqual([]);
-      sums.sure += sure;
-      sums.doubtful += doubtful;
-    },
-  );
-  const shrinking = SHRINK_MS > 0 ? { interruptAfterTimeLimit: SHRINK_MS } : { endOnFailure: true };
-  const seed = SEED === 'random' ? {} : { seed: Number(SEED) };
-  await fc.assert(property, { numRuns: RUNS, ...seed, ...shrinking });
+  const property = fc.asyncProperty(made, scriptsOf(step, STEPS_MIN, STEPS_MAX), async (setup, script) => {
+    const { model, journal, ...watching } = new WatchedModel(setup);
+    const compare = WatchedModel.prototype.compare.bind({ journal, ...watching });
+    connectFour(model);
+    for (const s of script) await run(model, s);
+    await model.settle();
+    const { wrong, sure, doubtful } = compare();
+    journal.close();
+    await model.gateway.hub.close();
+    expect(wrong).toEqual([]);
+    sums.sure += sure;
+    sums.doubtful += doubtful;
+  });
+  await assertRuns(property, RUNS, SEED);
   return sums;
 }
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] });
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-});
+useModelTime();
 
 test.each([
   ['anything happens', anything, anySetup],

@@ -5,7 +5,7 @@
  */
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { Deliveries } from '../../src/journal/deliveries.js';
 import { topicName } from '../../src/protocol/topic-parts.js';
 import type { PastFeed, PastMessage } from '../../src/reconstruct/past-feed.js';
@@ -14,10 +14,13 @@ import { FLAG_LOSS_BEFORE } from '../../src/threads/records.js';
 import { handedIn } from '../support/journal/derived.js';
 import { RecordedJournal } from '../support/journal/recorded.js';
 import { MarketModel, type ModelSetup } from './market-model.js';
+import { assertRuns, connectFour, runsOf, scriptsOf, useModelTime } from './scripts.js';
 import { anySetup, anything, eventsOnly, run, type Step, slowAndFast, slowSetup } from './steps.js';
 
-const RUNS = Number(process.env.MILLRACE_PROPERTY_RUNS ?? 8);
-const SEED = process.env.MILLRACE_PROPERTY_SEED ?? '20261130';
+const RUNS = runsOf(8);
+const SEED = '20261130';
+const STEPS_MIN = 60;
+const STEPS_MAX = 250;
 const TIMEOUT_MS = 240_000;
 const DELIVERIES_MAX = 100_000;
 const packr = new Packr({ useRecords: false, int64AsType: 'number' });
@@ -168,13 +171,7 @@ async function wrongIn(watched: WatchedModel, compared: { frames: number }): Pro
   return wrong;
 }
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] });
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-});
+useModelTime();
 
 test.each([
   ['anything happens', anything, anySetup],
@@ -186,13 +183,11 @@ test.each([
     const compared = { frames: 0 };
     const property = fc.asyncProperty(
       setup as fc.Arbitrary<ModelSetup>,
-      fc.array(step as fc.Arbitrary<Step>, { minLength: 60, maxLength: 250, size: 'max' }),
+      scriptsOf(step as fc.Arbitrary<Step>, STEPS_MIN, STEPS_MAX),
       async (made, script) => {
         const watched = new WatchedModel(made);
         const { model, journal } = watched;
-        for (let i = 0; i < 4; i++) {
-          model.connect({ isMsgpack: i % 2 === 0, isRetail: i >= 2, isStamped: i === 1, isFull: i === 2 });
-        }
+        connectFour(model);
         for (const s of script) await run(model, s);
         await model.settle();
         const wrong = await wrongIn(watched, compared);
@@ -201,8 +196,7 @@ test.each([
         if (wrong.length > 0) throw new Error(wrong.join('\n'));
       },
     );
-    const seed = SEED === 'random' ? {} : { seed: Number(SEED) };
-    await fc.assert(property, { numRuns: RUNS, endOnFailure: true, ...seed });
+    await assertRuns(property, RUNS, SEED);
     expect(compared.frames).toBeGreaterThan(RUNS * 10);
   },
   TIMEOUT_MS,

@@ -6,7 +6,7 @@
  * @module-tag bulk
  */
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { compileEntitlements } from '../../src/auth/credential.js';
 import { Fanout } from '../../src/gateway/delivery/fanout.js';
 import { Gaps } from '../../src/gateway/events/gaps.js';
@@ -27,10 +27,11 @@ import { newCredential, newSession } from '../support/new-session.js';
 import { OneThreadFeed } from '../support/one-thread-feed.js';
 import { newOneThreadHub } from '../support/one-thread-hub.js';
 import type { StepThread } from '../support/step-thread.js';
+import { assertRuns, runsOf, scriptsOf, useModelTime } from './scripts.js';
 
-const RUNS = Number(process.env.MILLRACE_PROPERTY_RUNS ?? 60);
-/** To look into a failure: how long to search for a smaller script. */
-const SHRINK_MS = Number(process.env.MILLRACE_PROPERTY_SHRINK_MS ?? 0);
+const RUNS = runsOf(60);
+const STEPS_MIN = 60;
+const STEPS_MAX = 300;
 const TIMEOUT_MS = 300_000;
 const BACKPRESSURE_BYTES = 4096;
 /** One that is overrun by a few bursts, and one that never is. */
@@ -359,38 +360,28 @@ const trouble = fc.oneof(
 
 async function assertScripts(steps: fc.Arbitrary<Step>, ringBytes: number) {
   const sums = { changes: 0, gaps: 0, overruns: 0 };
-  const property = fc.asyncProperty(
-    fc.array(steps, { minLength: SHRINK_MS > 0 ? 1 : 60, maxLength: 300, size: 'max' }),
-    async script => {
-      const model = new TierModel(ringBytes);
-      model.connect('institutional', true);
-      model.connect('retail', false);
-      model.connect('institutional', false);
-      for (const [i, client] of model.clients.entries()) {
-        for (const symbol of i === 0 ? SYMBOLS : i === 1 ? [ALL] : [ALL, ...SYMBOLS]) model.subscribe(client, symbol);
-      }
-      await model.settle();
-      for (const each of script) await each(model);
-      await model.settle();
-      model.check();
-      sums.changes += model.changes;
-      sums.overruns += model.overruns;
-      for (const client of model.clients) sums.gaps += client.gaps;
-      await model.close();
-    },
-  );
-  const shrinking = SHRINK_MS > 0 ? { interruptAfterTimeLimit: SHRINK_MS } : { endOnFailure: true };
-  await fc.assert(property, { numRuns: RUNS, ...shrinking });
+  const property = fc.asyncProperty(scriptsOf(steps, STEPS_MIN, STEPS_MAX), async script => {
+    const model = new TierModel(ringBytes);
+    model.connect('institutional', true);
+    model.connect('retail', false);
+    model.connect('institutional', false);
+    for (const [i, client] of model.clients.entries()) {
+      for (const symbol of i === 0 ? SYMBOLS : i === 1 ? [ALL] : [ALL, ...SYMBOLS]) model.subscribe(client, symbol);
+    }
+    await model.settle();
+    for (const each of script) await each(model);
+    await model.settle();
+    model.check();
+    sums.changes += model.changes;
+    sums.overruns += model.overruns;
+    for (const client of model.clients) sums.gaps += client.gaps;
+    await model.close();
+  });
+  await assertRuns(property, RUNS);
   return sums;
 }
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] });
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-});
+useModelTime();
 
 test(
   'R33 a session that changes its tier or its view misses no trade and gets none twice',

@@ -9,6 +9,7 @@ import { MessageWriter } from '../../src/fix/wire/writer.js';
 import type { Tier } from '../../src/protocol/view-options.js';
 import { createDoorbells, createRing, RingReader, RingWriter } from '../../src/threads/ring.js';
 import type { InterestChange } from '../../src/threads/thread-messages.js';
+import { ENTITLED, NOT_ENTITLED } from './fix-entitlements.js';
 import { bodyOf, type Fields, framed, readable } from './fix-wire.js';
 
 const SYMBOL = 'A';
@@ -49,15 +50,7 @@ export class TestMarket {
       rateClass: tier === 'institutional' ? 0 : 2,
       hasSeqTags,
       topicsMax: TOPICS_MAX,
-      entitlements: () => ({
-        granted: [],
-        productsOf: () => [],
-        hasFullTrades: false,
-        maySubscribe: () => this.isEntitled,
-        lacksRoles: () => [],
-        delayMsOf: () => 0,
-        lacksProduct: () => undefined,
-      }),
+      entitlements: () => (this.isEntitled ? ENTITLED : NOT_ENTITLED),
       unknown: () => this.unknown(),
       budget: {
         charge: units => {

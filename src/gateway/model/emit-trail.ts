@@ -25,7 +25,7 @@ export class EmitTrail {
     return this.#epoch;
   }
 
-  /** Nobody followed the view: what it published since then reached no socket. */
+  /** The view had no followers: what it published since then reached no socket. */
   restart({ epoch, seq }: StreamPosition): void {
     this.#epoch = epoch;
     this.#seq = seq;

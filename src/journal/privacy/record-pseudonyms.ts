@@ -37,7 +37,7 @@ export function withPseudonyms(record: Record<string, unknown>, pseudonyms: Pseu
 
 /**
  * Of an alert, the users, and of a client's behaviour the topics in its evidence, which may be those of other users' orders. Its sentence
- * names nobody, and may hold words and figures that are a user's name, too.
+ * names no user; a word or a figure in it may equal a user's name.
  */
 function alertWithPseudonyms(
   alert: Record<string, unknown>,

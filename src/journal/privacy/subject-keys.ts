@@ -307,7 +307,7 @@ export class SubjectKeys {
     this.#file.append(line);
     this.refresh();
     const now = this.#subjects.get(before.index);
-    // The file was replaced between the two. A subject that was erased meanwhile stays so.
+    // Another process replaced the file between the two steps. A subject that it erased stays erased.
     if (now !== undefined && (now.seen < after.seen || now.held !== after.held)) {
       this.#subjects.set(after.index, after);
       this.#file.append(line);

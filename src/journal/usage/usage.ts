@@ -1,7 +1,9 @@
 /** Makes the usage report of a month from the journals of all nodes. Equal journals and products give an equal report. */
+
 import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Product, Products } from '../../auth/products.js';
+import { textOf } from '../../feed-contract/error-text.js';
 import { printable } from '../../observe/terminal-text.js';
 import { type Chain, listChains, startOf } from '../chains.js';
 import { listSegments } from '../segments.js';
@@ -110,7 +112,7 @@ async function surveyOf(name: string, { folder }: Chain, period: Period): Promis
     return await surveyChain(listSegments(folder), period);
   } catch (cause) {
     if (cause instanceof UsageBoundError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = textOf(cause);
     throw new UsageError(`${name} cannot be read: ${reason}; see millrace journal verify`, { cause });
   }
 }

@@ -6,20 +6,12 @@ import { FixViews } from '../../../src/fix/market/views.js';
 import { NumberRequests } from '../../../src/fix/number-requests.js';
 import { FixServer } from '../../../src/fix/server.js';
 import type { FromFix } from '../../../src/threads/fix-messages.js';
+import { ENTITLED } from '../../support/fix-entitlements.js';
 import { FixSocket } from '../../support/fix-socket.js';
 import { framed } from '../../support/fix-wire.js';
 import { PATIENCE_MS, until } from '../../support/until.js';
 
 const ALICE: Credential = { ...ANONYMOUS, sub: 'alice' };
-const EVERYTHING = {
-  granted: [],
-  productsOf: () => [],
-  hasFullTrades: false,
-  maySubscribe: () => true,
-  lacksRoles: () => [],
-  delayMsOf: () => 0,
-  lacksProduct: () => undefined,
-};
 const NUMBERS = { nextIn: 1, nextOut: 1 };
 const config = readConfig({ FIX_PORT: '9878' }, 2);
 
@@ -46,7 +38,7 @@ beforeEach(async () => {
       verify: () => ALICE,
       enter: () => undefined,
       leave: () => undefined,
-      entitlementsOf: () => EVERYTHING,
+      entitlementsOf: () => ENTITLED,
       isStillGood: () => true,
       budgetOf: () => ({ charge: () => 0, owe: () => undefined, read: () => isAffordable }),
       ownerOf: () => 0,

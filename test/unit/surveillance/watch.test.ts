@@ -2,7 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { AlertRow } from '../../../src/protocol/admin-rows.js';
 import { DEFAULT_THRESHOLDS } from '../../../src/surveillance/thresholds.js';
-import { QUEUE_BYTES_MAX, QUEUE_MAX, Watch } from '../../../src/surveillance/watch.js';
+import { QUEUE_BYTES_MAX, Watch } from '../../../src/surveillance/watch.js';
+import { QUEUE_MAX } from '../../../src/threads/surveillance-messages.js';
 import { until } from '../../support/until.js';
 
 const NOW_MICROS = Date.UTC(2026, 10, 2, 10) * 1000;

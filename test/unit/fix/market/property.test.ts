@@ -12,21 +12,13 @@ import { MessageWriter } from '../../../../src/fix/wire/writer.js';
 import { createDoorbells, createRing, RingReader, RingWriter } from '../../../../src/threads/ring.js';
 import type { InterestChange } from '../../../../src/threads/thread-messages.js';
 import { FixClientBook } from '../../../support/fix-book.js';
+import { ENTITLED } from '../../../support/fix-entitlements.js';
 import { positionsIn, TestJournal } from '../../../support/fix-journal.js';
 import { bodyOf, framed, readable } from '../../../support/fix-wire.js';
 
 const SYMBOL = 'A';
 const SOURCE = 1;
 const CLIENTS = 2;
-const EVERYTHING = {
-  granted: [],
-  productsOf: () => [],
-  hasFullTrades: false,
-  maySubscribe: () => true,
-  lacksRoles: () => [],
-  delayMsOf: () => 0,
-  lacksProduct: () => undefined,
-};
 
 /** One encoder's book, the views of one thread, and clients that keep books from what they are sent. */
 class Market {
@@ -134,7 +126,7 @@ class Client {
       rateClass: isInstitutional ? 0 : 2,
       hasSeqTags: true,
       topicsMax: 1000,
-      entitlements: () => EVERYTHING,
+      entitlements: () => ENTITLED,
       unknown: () => [],
       budget: { charge: () => 0, owe: () => undefined, read: () => true },
       journal,

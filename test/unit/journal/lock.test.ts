@@ -88,14 +88,16 @@ describe('the lock of a journal (R70)', () => {
     'of a process that was killed is taken over before its parent knows',
     async () => {
       const folder = newFolder();
-      // The shell lives on and does not ask for the exit code of its child.
-      const shell = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
-      const pid = Number(String((await once(shell.stdout, 'data'))[0]));
+      const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+      const pid = Number(String((await once(parent.stdout, 'data'))[0]));
+      // A shell may ask for the exit code of its child; the `sleep` that it becomes never does.
+      await until(() => readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'sleep\n');
+      process.kill(pid, 'SIGKILL');
       const stat = () => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
       await until(() => stat()[0] === 'Z');
       writeFileSync(join(folder, 'journal.lock'), JSON.stringify({ pid, started: stat()[19] }));
       expect(lockFolder(folder)).toBeTypeOf('function');
-      shell.kill('SIGKILL');
+      parent.kill('SIGKILL');
     },
   );
 

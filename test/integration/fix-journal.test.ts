@@ -125,7 +125,7 @@ beforeAll(async () => {
   await gateway.stop();
   await one.closed();
   records = folder.records();
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const client of clients) client.end();

@@ -1,7 +1,7 @@
 /** What the journal records of FIX connections, market data apart (market/client-journal.ts). */
 
 import type { Credential, Entitlements } from '../auth/credential.js';
-import { declaredOf } from '../auth/declared-use.js';
+import { rightsOf } from '../auth/recorded-rights.js';
 import { listedOf } from '../protocol/record-limits.js';
 import type { Stream } from '../protocol/topics.js';
 import type { FixEnd } from '../threads/fix-stats.js';
@@ -38,6 +38,8 @@ interface RecordsOptions extends JournalOptions {
 export class FixRecords {
   readonly views: ViewJournal;
   readonly #options: RecordsOptions;
+  /** What each client that is logged on may see, as recorded. */
+  readonly #rights = new Map<number, Entitlements>();
 
   constructor(options: RecordsOptions) {
     this.#options = options;
@@ -45,13 +47,18 @@ export class FixRecords {
   }
 
   /** The client is logged on. */
-  connected({ id, address }: LoggedConnection, credential: Credential, { granted }: Entitlements): void {
+  connected({ id, address }: LoggedConnection, credential: Credential, entitlements: Entitlements): void {
     const { tier } = credential;
     const [c, user] = [this.#c(id), userOf(credential)];
     const { worker: w } = this.#options;
     this.#record({ k: 'connected', c, w, transport: 'fix', endpoint: ENDPOINT, format: 'fix', address, ...user, tier });
-    this.#record({ k: 'authenticated', c, ...user, tier, ...rightsOf(credential, granted) });
+    this.#authenticated(id, credential, entitlements);
     this.#record({ k: 'command', c, action: 'logon' });
+  }
+
+  /** The policy or the products may have changed. @param entitlements those that the credential has now */
+  rechecked(id: number, credential: Credential, entitlements: Entitlements): void {
+    if (this.#rights.get(id) !== entitlements) this.#authenticated(id, credential, entitlements);
   }
 
   refused({ id, address, credential }: LoggedConnection): void {
@@ -62,6 +69,7 @@ export class FixRecords {
 
   ended({ id, buffered }: LoggedConnection & { readonly buffered: number }, kind: FixEnd, reason: string): void {
     const by = kind === 'broken' || kind === 'left' ? 'client' : 'gateway';
+    this.#rights.delete(id);
     this.#record({ k: 'closed', c: this.#c(id), code: this.#options.codes[kind], reason, by, buffered });
   }
 
@@ -84,6 +92,14 @@ export class FixRecords {
     return new ClientJournal(this.#c(connection), this.views, { ...this.#options, productsOf });
   }
 
+  #authenticated(id: number, credential: Credential, entitlements: Entitlements): void {
+    this.#rights.set(id, entitlements);
+    const { apiKeyId, tier } = credential;
+    const by = apiKeyId === undefined ? 'token' : 'api_key';
+    const who = { ...userOf(credential), tier, by } as const;
+    this.#record({ k: 'authenticated', c: this.#c(id), ...who, ...rightsOf(credential, entitlements) });
+  }
+
   #c(connection: number): string {
     return this.#options.connectionOf(connection);
   }
@@ -94,16 +110,6 @@ export class FixRecords {
 }
 
 const userOf = ({ sub }: Credential) => (sub === '' ? undefined : { user: sub });
-
-function rightsOf(credential: Credential, granted: readonly string[]) {
-  const { apiKeyId, expiresAtMs } = credential;
-  return {
-    by: apiKeyId === undefined ? 'token' : 'api_key',
-    ...declaredOf(credential),
-    ...listed('entitlements', granted),
-    ...(Number.isFinite(expiresAtMs) ? { expires_at: expiresAtMs * 1000 } : undefined),
-  } as const;
-}
 
 /** @param message a MarketDataRequest */
 function requestOf(c: string, message: FixMessage): NewRecord {

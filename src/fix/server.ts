@@ -167,11 +167,15 @@ export class FixServer {
 
   /** Ends sessions whose credentials are not good any more, and topics that the others may not have. */
   recheck(): void {
+    const { access, records } = this.#parts;
     for (const connection of this.connections) {
-      const { credential } = connection;
+      const { id, credential, market } = connection;
       if (credential === undefined) continue;
-      if (!this.#parts.access.isStillGood(credential)) connection.end('revoked', 'credential revoked', true);
-      else connection.market?.recheck();
+      if (!access.isStillGood(credential)) connection.end('revoked', 'credential revoked', true);
+      else if (market !== undefined) {
+        records?.rechecked(id, credential, access.entitlementsOf(credential));
+        market.recheck();
+      }
     }
     this.flush();
   }

@@ -50,8 +50,18 @@ export class FixRecords {
     const [c, user] = [this.#c(id), userOf(credential)];
     const { worker: w } = this.#options;
     this.#record({ k: 'connected', c, w, transport: 'fix', endpoint: ENDPOINT, format: 'fix', address, ...user, tier });
-    this.#record({ k: 'authenticated', c, ...user, tier, ...rightsOf(credential, granted) });
+    this.authenticated({ id }, credential, { granted });
     this.#record({ k: 'command', c, action: 'logon' });
+  }
+
+  /** The client has these rights from now on. */
+  authenticated(
+    { id }: Pick<LoggedConnection, 'id'>,
+    credential: Credential,
+    { granted }: Pick<Entitlements, 'granted'>,
+  ): void {
+    const { tier } = credential;
+    this.#record({ k: 'authenticated', c: this.#c(id), ...userOf(credential), tier, ...rightsOf(credential, granted) });
   }
 
   refused({ id, address, credential }: LoggedConnection): void {

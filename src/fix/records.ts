@@ -38,8 +38,6 @@ interface RecordsOptions extends JournalOptions {
 export class FixRecords {
   readonly views: ViewJournal;
   readonly #options: RecordsOptions;
-  /** What each client that is logged on may see, as recorded. */
-  readonly #rights = new Map<number, Entitlements>();
 
   constructor(options: RecordsOptions) {
     this.#options = options;
@@ -52,13 +50,16 @@ export class FixRecords {
     const [c, user] = [this.#c(id), userOf(credential)];
     const { worker: w } = this.#options;
     this.#record({ k: 'connected', c, w, transport: 'fix', endpoint: ENDPOINT, format: 'fix', address, ...user, tier });
-    this.#authenticated(id, credential, entitlements);
+    this.authenticated({ id }, credential, entitlements);
     this.#record({ k: 'command', c, action: 'logon' });
   }
 
-  /** The policy or the products may have changed. @param entitlements those that the credential has now */
-  rechecked(id: number, credential: Credential, entitlements: Entitlements): void {
-    if (this.#rights.get(id) !== entitlements) this.#authenticated(id, credential, entitlements);
+  /** The client has these rights from now on. */
+  authenticated({ id }: Pick<LoggedConnection, 'id'>, credential: Credential, entitlements: Entitlements): void {
+    const { apiKeyId, tier } = credential;
+    const by = apiKeyId === undefined ? 'token' : 'api_key';
+    const who = { ...userOf(credential), tier, by } as const;
+    this.#record({ k: 'authenticated', c: this.#c(id), ...who, ...rightsOf(credential, entitlements) });
   }
 
   refused({ id, address, credential }: LoggedConnection): void {
@@ -69,7 +70,6 @@ export class FixRecords {
 
   ended({ id, buffered }: LoggedConnection & { readonly buffered: number }, kind: FixEnd, reason: string): void {
     const by = kind === 'broken' || kind === 'left' ? 'client' : 'gateway';
-    this.#rights.delete(id);
     this.#record({ k: 'closed', c: this.#c(id), code: this.#options.codes[kind], reason, by, buffered });
   }
 
@@ -90,14 +90,6 @@ export class FixRecords {
   client(connection: number, entitlements: () => Entitlements): ClientJournal {
     const productsOf = (stream: Stream, symbol: string) => entitlements().productsOf(stream, symbol);
     return new ClientJournal(this.#c(connection), this.views, { ...this.#options, productsOf });
-  }
-
-  #authenticated(id: number, credential: Credential, entitlements: Entitlements): void {
-    this.#rights.set(id, entitlements);
-    const { apiKeyId, tier } = credential;
-    const by = apiKeyId === undefined ? 'token' : 'api_key';
-    const who = { ...userOf(credential), tier, by } as const;
-    this.#record({ k: 'authenticated', c: this.#c(id), ...who, ...rightsOf(credential, entitlements) });
   }
 
   #c(connection: number): string {

@@ -52,7 +52,10 @@ export async function startCluster(ends: Ends): Promise<Cluster> {
 }
 
 /** Publishes in order, each until the stream has it. @returns when the stream had each */
-export function publishing(nats: NatsConnection): { readonly storedMs: number[]; readonly stop: () => Promise<void> } {
+export function publishing(
+  nats: NatsConnection,
+  intervalMs = PUBLISH_INTERVAL_MS,
+): { readonly storedMs: number[]; readonly stop: () => Promise<void> } {
   const storedMs: number[] = [];
   let isStopped = false;
   const run = async (): Promise<void> => {
@@ -74,7 +77,7 @@ export function publishing(nats: NatsConnection): { readonly storedMs: number[];
           // The stream has no leader.
         }
       }
-      await new Promise(resolve => setTimeout(resolve, PUBLISH_INTERVAL_MS));
+      await new Promise(resolve => setTimeout(resolve, intervalMs));
     }
   };
   const done = run();

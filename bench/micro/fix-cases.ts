@@ -46,7 +46,6 @@ function writing(): () => void {
     views,
     tier: 'institutional',
     owner: 0,
-    rateClass: 0,
     hasSeqTags: false,
     topicsMax: 1,
     entitlements: () => EVERYTHING,

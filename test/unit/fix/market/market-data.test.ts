@@ -199,7 +199,7 @@ it('R73 a subscription whose entitlement ends gets a Y that says so', () => {
   market.turn();
   market.take();
   market.isEntitled = false;
-  market.data.recheck();
+  market.data.recheck('institutional');
   expect(market.take()).toEqual(['35=Y|262=r|281=3|58=A: not entitled any more|']);
 });
 

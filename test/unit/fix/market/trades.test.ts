@@ -24,6 +24,7 @@ const REQUEST: MarketRequest = {
 const client = {
   tier: 'institutional' as const,
   owner: 0,
+  delayMsOf: () => 0,
   rateClass: 0,
   level: 0,
   isPaused: false,

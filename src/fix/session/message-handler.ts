@@ -77,19 +77,20 @@ export class MessageHandler {
     const target = message.text(Tag.targetCompId) || this.#options.settings.compId;
     const sender = message.text(Tag.senderCompId) || this.#outgoing.targetCompId;
     if (target !== this.#options.settings.compId || sender !== this.#outgoing.targetCompId) {
-      this.#rejectAndLeave(message, RejectReason.compIdProblem);
+      const tag = sender === this.#outgoing.targetCompId ? Tag.targetCompId : Tag.senderCompId;
+      this.#rejectAndLeave(message, RejectReason.compIdProblem, tag);
       return false;
     }
     if (!isTimely(message, this.#options.host, this.#options.settings)) {
-      this.#rejectAndLeave(message, RejectReason.sendingTimeAccuracy);
+      this.#rejectAndLeave(message, RejectReason.sendingTimeAccuracy, Tag.sendingTime);
       return false;
     }
     return true;
   }
 
   /** 2k, 2o, 2f: a Reject, then a Logout. The number is used up. */
-  #rejectAndLeave(message: FixMessage, reason: RejectReason): void {
-    this.#reject(message, { reason });
+  #rejectAndLeave(message: FixMessage, reason: RejectReason, tag: number): void {
+    this.#reject(message, { reason, tag: String(tag) });
     if (message.seqNum === this.incoming.next) this.incoming.next++;
     this.#options.leave(REJECT_TEXTS[reason]);
   }
@@ -140,7 +141,7 @@ export class MessageHandler {
     }
     const [from, to] = [utcMicros(originally), utcMicros(message.text(Tag.sendingTime) ?? '')];
     if (from === undefined || to === undefined || from <= to) return true;
-    this.#rejectAndLeave(message, RejectReason.sendingTimeAccuracy);
+    this.#rejectAndLeave(message, RejectReason.sendingTimeAccuracy, Tag.origSendingTime);
     return false;
   }
 

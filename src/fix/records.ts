@@ -54,10 +54,10 @@ export class FixRecords {
     this.#record({ k: 'command', c, action: 'logon' });
   }
 
-  refused({ id, address, credential }: LoggedConnection): void {
+  refused({ id, address, credential }: LoggedConnection, reason: string): void {
     const user = credential && userOf(credential);
     const code = String(this.#options.codes.refused);
-    this.#record({ k: 'refused', c: this.#c(id), what: 'connection', code, ...user, address });
+    this.#record({ k: 'refused', c: this.#c(id), what: 'connection', code, reason, ...user, address });
   }
 
   ended({ id, buffered }: LoggedConnection & { readonly buffered: number }, kind: FixEnd, reason: string): void {

@@ -62,10 +62,10 @@ export class FixRecords {
     this.#record({ k: 'authenticated', c: this.#c(id), ...who, ...rightsOf(credential, entitlements) });
   }
 
-  refused({ id, address, credential }: LoggedConnection): void {
+  refused({ id, address, credential }: LoggedConnection, reason: string): void {
     const user = credential && userOf(credential);
     const code = String(this.#options.codes.refused);
-    this.#record({ k: 'refused', c: this.#c(id), what: 'connection', code, ...user, address });
+    this.#record({ k: 'refused', c: this.#c(id), what: 'connection', code, reason, ...user, address });
   }
 
   ended({ id, buffered }: LoggedConnection & { readonly buffered: number }, kind: FixEnd, reason: string): void {

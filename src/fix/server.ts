@@ -297,7 +297,7 @@ export class FixServer {
     ended.sentBytes += connection.sentBytes;
     ended.stalls += connection.stalls;
     if (key !== undefined) records?.ended(connection, kind, reason);
-    else if (kind === 'refused') records?.refused(connection);
+    else if (kind === 'refused') records?.refused(connection, reason);
     if (kind === 'refused') log.refused(connection, reason);
     else if (credential !== undefined) log.ended(connection, kind, reason);
   }

@@ -49,6 +49,7 @@ export class MessageHandler {
       handle: (message, standing) => this.#handle(message, standing),
       ask: begin => {
         options.counters.resendsAsked++;
+        options.host.told({ is: 'asked', from: begin });
         this.#outgoing.send(MsgType.resendRequest, [
           [Tag.beginSeqNo, begin],
           [Tag.endSeqNo, 0],
@@ -99,8 +100,10 @@ export class MessageHandler {
     this.#options.leave(`MsgSeqNum too low, expecting ${this.incoming.next} but received ${seqNum}`);
   }
 
-  #reject(message: FixMessage, { reason, tag, text }: Rejection): void {
+  #reject(message: FixMessage, rejection: Rejection): void {
+    const { reason, tag, text } = rejection;
     this.#options.counters.rejects++;
+    this.#options.host.told({ is: 'rejected', message, rejection });
     const fields: (readonly [number, string | number])[] = [...reversedRoute(message)];
     fields.push([Tag.refSeqNum, message.seqNum], [Tag.text, text ?? REJECT_TEXTS[reason]]);
     if (tag !== undefined && /^-?\d{1,9}$/.test(tag)) fields.push([Tag.refTagId, tag]);
@@ -222,8 +225,11 @@ export class MessageHandler {
   /** What was sent with these numbers, again or filled. */
   resend(begin: number, end: number): void {
     this.#options.counters.resendsAnswered++;
+    const { host } = this.#options;
     const kept = this.#outgoing.keptBetween(begin, end);
-    this.#outgoing.resend(begin, end, kept > 0 && this.#options.host.mayResend(kept));
+    const again = kept > 0 && host.mayResend(kept) ? kept : 0;
+    host.told({ is: 'filled', from: begin, to: end, again });
+    this.#outgoing.resend(begin, end, again > 0);
     if (this.#options.isActive()) this.#options.host.filled(begin, end);
   }
 

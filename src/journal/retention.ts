@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { BlockChain } from './block-chain.js';
 import { addBlocks, FIRST_STATE, follows, headOf, readState, writeState } from './chain-files.js';
 import { listChains, TAKEOVER_FOLDER } from './chains.js';
-import { lockFolder } from './lock.js';
+import { takeFolder } from './held-folder.js';
 import { KeysBusyError, type SubjectKeys } from './privacy/subject-keys.js';
 import { listSegments, type SegmentFile } from './segments.js';
 
@@ -95,11 +95,11 @@ async function openedMicros(segment: SegmentFile): Promise<number> {
 }
 
 async function whileUnlocked(folder: string, act: () => Promise<void>): Promise<void> {
-  const unlock = lockFolder(folder);
-  if (unlock === undefined) return;
+  const held = await takeFolder(folder);
+  if (held === undefined) return;
   try {
     await act();
   } finally {
-    unlock();
+    held.release();
   }
 }

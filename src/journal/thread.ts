@@ -7,6 +7,7 @@ import { textOf } from '../feed-contract/error-text.js';
 import { WallClock } from '../protocol/wall-clock.js';
 import { JournalCells } from '../threads/journal-cells.js';
 import type { FromJournal, JournalBatch, ToJournal } from '../threads/journal-records.js';
+import { WritersLock } from './held-folder.js';
 import { Journal } from './journal.js';
 import { KEYS_FOLDER, parseMasterKeys } from './privacy/key-wrap.js';
 import { SubjectKeys } from './privacy/subject-keys.js';
@@ -64,6 +65,7 @@ async function open(): Promise<void> {
   await writer.open();
   const journal = new Journal({
     folder,
+    lock: new WritersLock(folder, data.lock),
     writer,
     keysFolder,
     openKeys,

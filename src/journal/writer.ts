@@ -10,6 +10,7 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
+  readFileSync,
   renameSync,
   statSync,
   unlinkSync,
@@ -63,8 +64,9 @@ export class JournalWriter {
   #file: number | undefined;
   #segmentBytes = 0;
   #openedMicros = 0;
-  /** Of the segment, until its first block is written. */
-  #head: Buffer | undefined;
+  /** Of the segment; its first block begins with it. */
+  #head: Buffer = Buffer.alloc(0);
+  #isBegun = false;
   #lines: Buffer[] = [];
   #blockBytes = 0;
   #blockMicros = 0;
@@ -171,6 +173,7 @@ export class JournalWriter {
     const opened = new Date(this.#openedMicros / 1000).toISOString();
     const head = { segment: this.#segment, prev: this.#chain.hash.toString('hex'), node, opened, clock: clock() };
     this.#head = Buffer.from(`${JSON.stringify(head)}\n`);
+    this.#isBegun = false;
     return this.#file;
   }
 
@@ -220,6 +223,15 @@ export class JournalWriter {
     throw new Error(`${path} was removed while it was being written: blocks are lost`);
   }
 
+  /** Whether the folder's last segment is the one that is being written, or there is none. @throws {Error} when it cannot be read */
+  continuesFolder(): boolean {
+    const last = listSegments(this.#options.folder).at(-1);
+    if (last === undefined) return true;
+    if (last.number !== this.#segment || last.isSealed) return false;
+    // It holds the time at which the segment was begun.
+    return readFileSync(last.path).subarray(0, this.#head.length).equals(this.#head);
+  }
+
   /** Closes the last block and the file. The segment is continued by the next one, after a restart. */
   async close(): Promise<void> {
     // Also when its file was removed: what waits goes into the next one.
@@ -233,7 +245,7 @@ export class JournalWriter {
   #closeBlock(): void {
     const file = this.#begin();
     if (this.#isTorn) ftruncateSync(file, this.#segmentBytes);
-    const lines = this.#head === undefined ? this.#lines : [this.#head, ...this.#lines];
+    const lines = this.#isBegun ? this.#lines : [this.#head, ...this.#lines];
     const hash = blockHash(this.#chain.hash, lines);
     const bytes = Buffer.concat([...lines, Buffer.from(closingLine(this.#chain.blocks, this.#lines.length, hash))]);
     // The block stays here until it is written whole.
@@ -244,7 +256,7 @@ export class JournalWriter {
     this.#chain.add(lines);
     this.counters.records += this.#lines.length;
     this.counters.bytes += bytes.length;
-    this.#head = undefined;
+    this.#isBegun = true;
     this.#lines = [];
     this.#blockBytes = 0;
     this.#segmentBytes += bytes.length;

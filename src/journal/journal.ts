@@ -145,6 +145,7 @@ export class Journal {
     this.#segment = writer.segment;
     this.#measure();
     if (this.#failure !== undefined) return;
+    writer.maintainAgain();
     // First to the disk: a checkpoint of blocks that a crash then removes would accuse the journal.
     const isWritten = this.#trying(() => {
       writer.flush();
@@ -288,6 +289,7 @@ export class Journal {
       blocks: writer.blocks,
       faults: this.#faults,
       failure: this.#failure,
+      maintenanceFailure: writer.maintenanceFailure,
       lagSeconds: Math.max(this.#lagMicros, waitsMicros) / MICROS_PER_SECOND,
       subjects: this.#keys.size,
       keyless: this.#keys.keyless,

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { textOf } from '../feed-contract/error-text.js';
-import { WallClock } from '../protocol/wall-clock.js';
+import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
 import { JournalCells } from '../threads/journal-cells.js';
 import type { FromJournal, JournalBatch, ToJournal } from '../threads/journal-records.js';
 import { WritersLock } from './held-folder.js';
@@ -15,6 +15,7 @@ import { Retention } from './retention.js';
 import type { ClockQuality } from './segments.js';
 import { openSigningKey } from './signing-key.js';
 import type { JournalThreadData } from './thread-data.js';
+import { TrustedTime } from './trusted-time.js';
 import { JournalWriter } from './writer.js';
 
 const TICK_MS = 100;
@@ -50,7 +51,7 @@ async function open(): Promise<void> {
     folder: settings.folder,
     openKeys,
     retentionMicros: settings.retentionMs * MICROS_PER_MS,
-    nowMicros,
+    time: new TrustedTime(settings.folder, { nowMicros, monotonicMicros }),
   });
   const writer = new JournalWriter({
     folder,

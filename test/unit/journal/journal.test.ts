@@ -2,12 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { createPublicKey } from 'node:crypto';
 import {
+  fsyncSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -40,6 +42,8 @@ class TestJournal {
   nowMicros = START_MICROS;
   /** Bytes that the disk still takes. */
   room = Number.POSITIVE_INFINITY;
+  /** An fsync fails. */
+  isBroken = false;
   journal!: Journal;
   held!: HeldFolder;
 
@@ -53,7 +57,7 @@ class TestJournal {
       prune: () => Promise.resolve(),
       nowMicros,
       clock: () => ({ source: 'unknown', offset_us: null, error_us: null }),
-      write: (file, bytes, from) => this.#write(file, bytes, from),
+      disk: { write: (file, bytes, from) => this.#write(file, bytes, from), fsync: file => this.#fsync(file) },
       onFault: (what, cause) => expect.fail(`${what}: ${String(cause)}`),
     });
     await writer.open();
@@ -74,6 +78,11 @@ class TestJournal {
       nowMicros,
       post: message => this.posted.push(message),
     });
+  }
+
+  #fsync(file: number): void {
+    if (this.isBroken) throw new Error('EIO: i/o error, fsync');
+    fsyncSync(file);
   }
 
   /** A full disk takes what fits, then nothing. */
@@ -191,6 +200,30 @@ describe('the journal of its thread (R70)', () => {
     expect(test.cells.isFailing).toBe(false);
     await test.journal.close();
     expect(await test.verify()).toBe(9);
+  });
+
+  it('R70 writes again what an fsync failed for, because the system may have dropped it', async () => {
+    const test = await opened();
+    test.records(2);
+    test.tick();
+    test.journal.second();
+    test.records(3);
+    test.tick();
+    test.isBroken = true;
+    expect(test.stats?.failure).toContain('EIO');
+    test.records(1);
+    const path = join(test.folder, '000001.mjl');
+    // As after the dropped pages were read again.
+    const { length } = readFileSync(path);
+    truncateSync(path, length - 100);
+    truncateSync(path, length);
+    expect(readFileSync(path).includes(0)).toBe(true);
+    expect(test.stats?.failure).toContain('EIO');
+    test.isBroken = false;
+    expect(test.stats?.failure).toBeUndefined();
+    expect(test.types).toEqual(['failing', 'recovered']);
+    await test.journal.close();
+    expect(await test.verify()).toBe(6);
   });
 
   it('R70 takes no more from the queue than a block while the disk refuses', async () => {

@@ -278,6 +278,10 @@ export const KINDS = {
     offset_us: z.number().nullable(),
     error_us: z.number().nullable(),
   }),
+  times: kind(
+    'The first record of a segment, if the segment before it has records that are older than its head or newer than this one’s: the clock was set, or they waited for the disk.',
+    { from: micros, to: micros },
+  ),
   dropped: kind('Records of a thread were lost, because the journal could not take them.', {
     w: thread,
     records: count,

@@ -5,6 +5,7 @@ import type { Config, FixConfig } from '../config/environment.js';
 import { RESENT_MESSAGE_UNITS } from '../protocol/costs.js';
 import type { FixEnd } from '../threads/fix-stats.js';
 import type { FixAccess, LoggedConnection, LogonRefusal, WorkBudget } from './access.js';
+import type { FixCommandCounts } from './command-counts.js';
 import { Flow } from './flow.js';
 import { HandedOver } from './handed-over.js';
 import { MarketData } from './market/market-data.js';
@@ -33,6 +34,8 @@ interface ConnectionParts {
   readonly views: FixViews;
   /** Undefined: nothing is recorded. */
   readonly records: FixRecords | undefined;
+  /** Undefined: there is no surveillance. */
+  readonly counts: FixCommandCounts | undefined;
   /** Shared by all sessions. */
   readonly writer: MessageWriter;
   readonly nowMs: () => number;
@@ -294,6 +297,7 @@ export class FixConnection implements LoggedConnection {
   }
 
   #application(message: FixMessage): undefined {
+    this.#parts.counts?.take(this, message);
     this.market?.message(message);
     return undefined;
   }

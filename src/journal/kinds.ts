@@ -102,12 +102,14 @@ export const KINDS = {
     },
   ),
   refused: kind(
-    'A connection, a command or topics are refused, with the code that the client gets and, for a connection, the reason.',
+    'A connection, a command or topics are refused, with the code that the client gets and, for a connection, the reason. For a FIX ' +
+      'message, `code` is the field that says why (`373=11`, `380=3`, `281=3`), `id` the MDReqID, and `reason` the text (58).',
     {
       c: connection.optional(),
       what: z.enum(['connection', 'command', 'topic']),
       status: count.optional(),
       code: text,
+      id: view.id,
       reason: text.optional(),
       topic: z.string().optional(),
       stream: text.optional(),
@@ -118,6 +120,22 @@ export const KINDS = {
       address: z.string().optional(),
     },
   ),
+  resend_asked: kind(
+    'FIX: messages of the client are missing from `from` on; the gateway asks for them (ResendRequest).',
+    {
+      c: connection,
+      from: count,
+    },
+  ),
+  filled: kind(
+    'FIX: the client lacks messages `from` to `to`. `again` of them are sent again as they were; the others, market data among them, are ' +
+      'filled (SequenceReset), and whole documents follow.',
+    { c: connection, from: count, to: count, again: count },
+  ),
+  logout: kind('FIX: the gateway logs the client out; `reason` is the text (58). `closed` follows.', {
+    c: connection,
+    reason: text,
+  }),
   command: kind('A client’s command. The text of a room message is never recorded.', {
     c: connection,
     action: text,
@@ -260,6 +278,10 @@ export const KINDS = {
     offset_us: z.number().nullable(),
     error_us: z.number().nullable(),
   }),
+  times: kind(
+    'The first record of a segment, if the segment before it has records that are older than its head or newer than this one’s: the clock was set, or they waited for the disk.',
+    { from: micros, to: micros },
+  ),
   dropped: kind('Records of a thread were lost, because the journal could not take them.', {
     w: thread,
     records: count,

@@ -47,10 +47,11 @@ beforeEach(async () => {
     },
     log: {
       connected: () => undefined,
-      refused: (_connection, reason) => ends.push(reason),
+      refused: (_connection, { text }) => ends.push(text),
       ended: (_connection, _kind, reason) => ends.push(reason),
     },
     records: undefined,
+    counts: undefined,
     views: new FixViews({ shards: 1, tell: () => undefined, nowMs: () => 0 }),
     journal: {
       get isRefusing() {

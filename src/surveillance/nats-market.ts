@@ -7,6 +7,7 @@ import { NatsNames } from '../feed/nats-names.js';
 import { newFeedMessage } from '../feed-contract/feed.js';
 import type { AlertRow } from '../protocol/admin-rows.js';
 import { type RawMessage, WATCHED_SUBJECTS } from './intake.js';
+import { type HistoryOutcome, readHistory } from './market-history.js';
 import {
   alertOf,
   CHANNEL_SUBJECT,
@@ -94,6 +95,20 @@ export class NatsMarket {
       if (isWatching) this.#subscribe(subject);
       else this.#unsubscribe(subject);
     }
+  }
+
+  /** What the stream holds of the last minutes. Never rejects. */
+  async history(nowMs: () => number): Promise<HistoryOutcome> {
+    const connection = this.#connection;
+    if (connection === undefined) return { ok: false, detail: this.#failure };
+    return readHistory({ connection, names: this.#names, stream: this.#options.nats.stream, nowMs });
+  }
+
+  /** Alerts that wait for a connection: another upstream publishes them. */
+  takeWaiting(): readonly AlertRow[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    return waiting;
   }
 
   publish(alert: AlertRow): void {

@@ -11,7 +11,7 @@ import { Owners } from './gateway/limits/owner.js';
 import { spreadRetrySeconds } from './gateway/limits/retry-after.js';
 import { sharedNowMs } from './gateway/limits/shared-clock.js';
 import { UseCounts } from './gateway/limits/use-counts.js';
-import { WorkBudgets } from './gateway/limits/work-budgets.js';
+import { type Payer, WorkBudgets } from './gateway/limits/work-budgets.js';
 import type { ConnectionIds } from './gateway/model/connection-ids.js';
 import type { Access } from './gateway/sessions/access.js';
 import { Credentials } from './gateway/sessions/credentials.js';
@@ -55,7 +55,6 @@ export class SharedAccess implements FixAccess {
   readonly #messageRate: MessageRate;
   readonly #owners: Owners;
   readonly #post: (message: FromWorker) => void;
-  readonly #apiKeys: Access['authentication']['apiKeys'];
 
   constructor(data: WorkerThreadData, access: Access, post: (message: FromWorker) => void) {
     const { config } = data;
@@ -68,7 +67,6 @@ export class SharedAccess implements FixAccess {
     for (const revocation of data.revocations) this.revocations.take(revocation);
     this.credentials = new Credentials(access.authentication, this.limits, this.revocations);
     this.#owners = new Owners(data.ownerSeed);
-    this.#apiKeys = access.authentication.apiKeys;
     this.budgets = new WorkBudgets({
       unitsPerSecond: config.limits.workUnitsPerSecond,
       debts: data.debts.table,
@@ -121,14 +119,25 @@ export class SharedAccess implements FixAccess {
     return this.credentials.entitlementsOf(credential);
   }
 
-  isStillGood(credential: Credential): boolean {
-    if (this.revocations.covers(credential)) return false;
-    return credential.apiKeyId === undefined || this.#apiKeys?.current(credential.apiKeyId) !== undefined;
+  current(credential: Credential): Credential | undefined {
+    return this.revocations.covers(credential) ? undefined : this.credentials.current(credential);
   }
 
-  budgetOf(address: string, credential: Credential): WorkBudget {
+  change(from: Credential, to: Credential): void {
+    this.limits.change(from, to);
+  }
+
+  budgetOf(address: string, credential: () => Credential): WorkBudget {
     const { budgets } = this;
-    const payer = { account: budgets.open(address), tier: credential.tier, credential };
+    const payer: Payer = {
+      account: budgets.open(address),
+      get tier() {
+        return credential().tier;
+      },
+      get credential() {
+        return credential();
+      },
+    };
     const bucket = this.#messageRate.fill(performance.now());
     return {
       charge: units => {

@@ -1,6 +1,7 @@
 /** Answers what the main thread asks the FIX thread on behalf of operators. */
 import { performance } from 'node:perf_hooks';
 import { threadId } from 'node:worker_threads';
+import { durationText } from './config/duration.js';
 import type { FixConnection } from './fix/connection.js';
 import type { FixLatency } from './fix/latency.js';
 import type { Subscription } from './fix/market/subscription.js';
@@ -248,7 +249,7 @@ function hasTopic(market: FixConnection['market'], topic: string): boolean {
 }
 
 function rowsOf({ views, isLive, request }: Subscription): SubscriptionRow[] {
-  return views.map(({ topic, stream, lane, epoch, seq }) => ({
+  return views.map(({ topic, stream, lane, delayMs, epoch, seq }) => ({
     topic,
     class: classNameOfLane(lane),
     served_class: classNameOfLane(lane),
@@ -256,7 +257,7 @@ function rowsOf({ views, isLive, request }: Subscription): SubscriptionRow[] {
       stream === 'depth' || stream === 'orderbook'
         ? Math.min(request.levels, levelsOfDetail(detailOfLane(lane)))
         : null,
-    delay: null,
+    delay: delayMs === 0 ? null : durationText(delayMs),
     state: isLive || stream === 'trades' ? 'live' : 'waiting',
     epoch,
     seq,

@@ -107,7 +107,7 @@ export class FixWorker {
       log: this.#log,
       nowMs,
     });
-    access.watch(this.#shared.credentials, () => this.#server.recheck());
+    access.watch(this.#shared.credentials, removedKeys => this.#server.recheck(removedKeys));
   }
 
   get stats(): WorkerStats {

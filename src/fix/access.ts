@@ -28,9 +28,12 @@ export interface FixAccess {
   enter(address: string, credential: Credential): string | undefined;
   leave(address: string, credential: Credential): void;
   entitlementsOf(credential: Credential): Entitlements;
-  /** False once it was revoked, or its API key is gone. */
-  isStillGood(credential: Credential): boolean;
-  budgetOf(address: string, credential: Credential): WorkBudget;
+  /** What the holder of this credential would get now; undefined once it was revoked, or its API key is gone. */
+  current(credential: Credential): Credential | undefined;
+  /** The client has another credential of the same user from now on. */
+  change(from: Credential, to: Credential): void;
+  /** @param credential the client's, at any time */
+  budgetOf(address: string, credential: () => Credential): WorkBudget;
   /** On whose behalf views are wanted. */
   ownerOf(address: string, credential: Credential): number;
   /** The symbols of these that do not exist. */

@@ -1,9 +1,8 @@
 /** One FIX client: its socket, its session, its market data, and how it keeps up. */
 import type { Socket } from 'node:net';
-import type { Credential } from '../auth/credential.js';
+import type { Credential, Entitlements } from '../auth/credential.js';
 import type { Config, FixConfig } from '../config/environment.js';
 import { RESENT_MESSAGE_UNITS } from '../protocol/costs.js';
-import { defaultClass } from '../protocol/view-options.js';
 import type { FixEnd } from '../threads/fix-stats.js';
 import type { FixAccess, LoggedConnection, WorkBudget } from './access.js';
 import type { FixCommandCounts } from './command-counts.js';
@@ -70,6 +69,7 @@ export class FixConnection implements LoggedConnection {
   readonly #flow: Flow;
   /** Undefined: nothing is recorded. */
   readonly #handedOver: HandedOver | undefined;
+  #entitlements: Entitlements | undefined;
   /** Undefined until it is admitted. */
   #budget: WorkBudget | undefined;
   #pending = Buffer.allocUnsafe(FIRST_BYTES);
@@ -146,16 +146,16 @@ export class FixConnection implements LoggedConnection {
   /** Lets the client in, with its numbers. */
   admit(key: string, credential: Credential, numbers: SessionNumbers): void {
     const { access, views, fix, config } = this.#parts;
-    const budget = access.budgetOf(this.address, credential);
-    this.#budget = budget;
     this.key = key;
     this.credential = credential;
-    const entitlements = () => access.entitlementsOf(credential);
+    this.#entitlements = access.entitlementsOf(credential);
+    const entitlements = () => access.entitlementsOf(this.credential ?? credential);
+    const budget = access.budgetOf(this.address, () => this.credential ?? credential);
+    this.#budget = budget;
     this.market = new MarketData({
       views,
       tier: credential.tier,
       owner: access.ownerOf(this.address, credential),
-      rateClass: defaultClass(credential.tier),
       hasSeqTags: fix.hasSeqTags,
       topicsMax: config.limits.subscriptionsMax,
       entitlements,
@@ -169,6 +169,18 @@ export class FixConnection implements LoggedConnection {
       depth: () => this.#depth + this.#messagesPending,
     });
     this.session.accept(numbers);
+  }
+
+  /** The client has these rights from now on. */
+  renew(credential: Credential): void {
+    const { access, records } = this.#parts;
+    const entitlements = access.entitlementsOf(credential);
+    if (credential === this.credential && entitlements === this.#entitlements) return;
+    this.credential = credential;
+    this.#entitlements = entitlements;
+    if (this.market === undefined) return;
+    records?.authenticated(this, credential, entitlements);
+    this.market.recheck(credential.tier);
   }
 
   refuse(text: string): void {

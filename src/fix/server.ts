@@ -20,6 +20,8 @@ export const TICK_MS = 100;
 export const SAVE_MS = 1_000;
 /** As long as a Logon may take. */
 const HANDSHAKE_MS_MAX = 10_000;
+const REVOKED = 'credential revoked; log on with another one';
+const OTHER_USER = 'the API key belongs to another user now; log on again';
 const UNRECORDED = 'the journal cannot be written; log on later, or at another gateway';
 
 interface ServerParts {
@@ -168,13 +170,23 @@ export class FixServer {
     }
   }
 
-  /** Ends sessions whose credentials are not good any more, and topics that the others may not have. */
-  recheck(): void {
+  /**
+   * Ends sessions whose credentials are not good any more, and applies what the others may have now.
+   * @param removedKeys API keys that are gone or have another secret
+   */
+  recheck(removedKeys: readonly string[] = []): void {
+    const removed = new Set(removedKeys);
     for (const connection of this.connections) {
       const { credential } = connection;
       if (credential === undefined) continue;
-      if (!this.#parts.access.isStillGood(credential)) connection.end('revoked', 'credential revoked', true);
-      else connection.market?.recheck();
+      const isRemoved = credential.apiKeyId !== undefined && removed.has(credential.apiKeyId);
+      const current = isRemoved ? undefined : this.#parts.access.current(credential);
+      if (current === undefined) connection.end('revoked', REVOKED, true);
+      else if (current.sub !== credential.sub) connection.end('revoked', OTHER_USER, true);
+      else {
+        this.#parts.access.change(credential, current);
+        connection.renew(current);
+      }
     }
     this.flush();
   }
@@ -251,14 +263,14 @@ export class FixServer {
       return;
     }
     // While the numbers were read, the client may have left, and its credential may have been revoked.
-    const isGood = access.isStillGood(credential);
-    if (!isGood || !this.connections.has(connection)) {
+    const current = access.current(connection.credential ?? credential);
+    if (current === undefined || !this.connections.has(connection)) {
       numbers.release(opened.key, opened.numbers);
-      connection.refuse('credential revoked');
+      connection.refuse(REVOKED);
       return;
     }
-    records?.connected(connection, credential, access.entitlementsOf(credential));
-    connection.admit(opened.key, credential, opened.numbers);
+    records?.connected(connection, current, access.entitlementsOf(current));
+    connection.admit(opened.key, current, opened.numbers);
     if (!connection.session.isActive) return;
     this.ended.logons++;
     log.connected(connection);

@@ -83,7 +83,7 @@ export const KINDS = {
     tier: z.enum(TIERS),
   }),
   authenticated: kind(
-    'Who the client is and what it may see: at the start, and after each new credential. `entitlements` includes what roles and defaults grant.',
+    'Who the client is and what it may see: at the start, and after each new credential. `entitlements` includes what roles and defaults grant; `reserved` is the market data that `POLICY_FILE` keeps for roles that the client lacks.',
     {
       c: connection,
       user: z.string().optional(),
@@ -94,6 +94,9 @@ export const KINDS = {
       use: text.optional(),
       entitlements: list,
       more: count.optional(),
+      /** Topics of market data that `POLICY_FILE` withholds, because they require a role that the credential lacks. */
+      reserved: list.optional(),
+      reserved_more: count.optional(),
       /** µs since the Unix epoch; absent: the credential does not expire. */
       expires_at: micros.optional(),
     },

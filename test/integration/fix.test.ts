@@ -119,7 +119,7 @@ describe('R73 market data', () => {
       [7, 1],
       [16, 0],
     ]);
-    expect(await client.message(/\|35=4\|/)).toMatch(/\|34=1\|.*\|43=Y\|122=[^|]+\|123=Y\|36=4\|/);
+    expect(await client.message(/\|35=4\|/)).toMatch(/\|34=1\|43=Y\|.*\|122=[^|]+\|36=4\|123=Y\|/);
     await until(() => client.messages.filter(message => message.includes('|35=W|')).length === 4, PATIENCE_MS, 'new W');
   });
 
@@ -204,7 +204,7 @@ describe('R73 market data', () => {
   it('R73 an unsupported message type gets a BusinessMessageReject', async () => {
     const client = await loggedOn('ORDERS');
     client.send('D', [[11, 'order-1']]);
-    expect(await client.message(/\|35=j\|/)).toMatch(/\|45=2\|372=D\|380=3\|/);
+    expect(await client.message(/\|35=j\|/)).toMatch(/\|45=2\|58=[^|]+\|372=D\|380=3\|/);
   });
 });
 

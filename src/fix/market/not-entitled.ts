@@ -3,16 +3,12 @@ import type { Entitlements } from '../../auth/credential.js';
 import { productText } from '../../auth/product.js';
 import { type MarketRequest, streamsOf } from './request.js';
 
-const LATE = ', which you may have delayed; FIX serves it in real time only';
-
 /** Names the product that the first of these symbols belongs to. */
 export function whichProduct(entitlements: Entitlements, request: MarketRequest, symbols: readonly string[]): string {
   for (const symbol of symbols) {
     for (const stream of streamsOf(request)) {
       const product = entitlements.lacksProduct(stream, symbol);
-      if (product === undefined) continue;
-      const isLate = entitlements.delayMsOf(stream, symbol) > 0;
-      return `: ${productText(product)}${isLate ? LATE : ''}`;
+      if (product !== undefined) return `: ${productText(product)}`;
     }
   }
   return '';

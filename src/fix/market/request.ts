@@ -48,6 +48,8 @@ export interface MarketRequest {
   /** Undefined: the gateway's own bounds are all that counts. */
   readonly queue: QueuePolicy | undefined;
   readonly symbols: readonly string[];
+  /** The client may have sent the same request before, with another number (PossResend). */
+  readonly isResent: boolean;
 }
 
 type RequestRead =
@@ -114,6 +116,7 @@ export function readRequest(message: FixMessage): RequestRead {
     endsWhenSlow: message.text(Tag.applQueueAction) === END_SESSION,
     queue: type === '1' ? queueOf(message) : undefined,
     symbols: [...new Set(symbolsOf(message))],
+    isResent: message.isYes(Tag.possResend),
   };
   if (request.symbols.length === 0 || types.size === 0) {
     return { is: 'incomplete', id, text: 'name at least one Symbol (55) and one MDEntryType (269)' };

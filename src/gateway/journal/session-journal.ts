@@ -1,7 +1,7 @@
 /** Records who connects, as whom, what clients ask for, what they are known to have received, and how connections end. */
 
 import type { Credential } from '../../auth/credential.js';
-import { declaredOf } from '../../auth/declared-use.js';
+import { rightsOf } from '../../auth/recorded-rights.js';
 import type { Command } from '../../protocol/commands.js';
 import { listedOf } from '../../protocol/record-limits.js';
 import type { NewRecord } from '../../threads/journal-records.js';
@@ -10,7 +10,6 @@ import type { DeliveryJournal } from './delivery-journal.js';
 
 /** A connection's confirmations are at least this far apart; the newest one counts. */
 export const CONFIRMED_INTERVAL_MS = 1_000;
-const MICROS_PER_MS = 1_000;
 /** Characters of an id or reason that are recorded. */
 const TEXT_MAX = 256;
 
@@ -61,19 +60,15 @@ export class SessionJournal {
   }
 
   /** The session has this credential from now on. */
-  authenticated({ id, credential, entitlements: { granted } }: Session): void {
-    const { sub: user, tier, expiresAtMs } = credential;
-    const { first: entitlements, ...more } = listedOf(granted);
+  authenticated({ id, credential, entitlements }: Session): void {
+    const { sub: user, tier } = credential;
     this.#record({
       k: 'authenticated',
       c: this.#id(id),
       ...(user === '' ? undefined : { user }),
       tier,
       by: kindOf(credential),
-      ...declaredOf(credential),
-      entitlements,
-      ...more,
-      ...(Number.isFinite(expiresAtMs) ? { expires_at: Math.round(expiresAtMs * MICROS_PER_MS) } : undefined),
+      ...rightsOf(credential, entitlements),
     });
   }
 

@@ -13,7 +13,7 @@ export function reservations({ complete, month, journals, not_counted: left }: U
   }
   if (left.credentials_with_cut_entitlements > 0) {
     lines.push(
-      `${counted(left.credentials_with_cut_entitlements, 'credential')} had more entitlements than the journal lists: some users may have been entitled to more products.`,
+      `${counted(left.credentials_with_cut_entitlements, 'credential')} had more rights than the journal lists: some users may have been entitled to other products than the report says.`,
     );
   }
   return lines;

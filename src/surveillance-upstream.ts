@@ -70,8 +70,9 @@ export class WatchedUpstream {
   }
 
   get detail(): string {
-    const { problem } = this.#market;
-    if (this.#state !== 'unavailable' && problem !== '') return problem;
+    const { problem, isConnected, hasConnected } = this.#market;
+    const isLost = hasConnected && !isConnected;
+    if (problem !== '' && (isLost || this.#state !== 'unavailable')) return problem;
     if (this.#detail === '' && this.#unknownPast !== '') return `the last minutes are unknown: ${this.#unknownPast}`;
     return this.#detail;
   }
@@ -103,6 +104,7 @@ export class WatchedUpstream {
   #become(state: WatchState, detail: string): void {
     const hasChanged = state !== this.#state || detail !== this.#detail;
     const { start, nats, nowMicros, onChange } = this.#options;
+    if (state !== 'unavailable') this.#leaseRefusal = '';
     const [isWatching, wasWatching] = [state === 'watching', this.#state === 'watching'];
     this.#state = state;
     this.#detail = detail;

@@ -19,8 +19,10 @@ export const TICK_MS = 100;
 export const SAVE_MS = 1_000;
 /** As long as a Logon may take. */
 const HANDSHAKE_MS_MAX = 10_000;
+const UNAVAILABLE = { status: 503, code: 'unavailable' };
+const FULL = { status: 429, code: 'rate_limited' };
 /** Another session of the same user and SenderCompID is open. */
-const TAKEN: LogonRefusal = { status: 429, code: 'rate_limited', text: 'another session has this identity' };
+const TAKEN: LogonRefusal = { ...FULL, text: 'another session has this identity' };
 /** What an HTTP request gets that is none. */
 const MALFORMED = { status: 400, code: 'invalid_message' };
 const REVOKED = 'credential revoked; log on with another one';
@@ -30,8 +32,8 @@ const UNRECORDED: LogonRefusal = {
   code: 'journal_unavailable',
   text: 'the journal cannot be written; log on later, or at another gateway',
 };
-const TOO_OFTEN: LogonRefusal = { status: 429, code: 'rate_limited', text: 'too many connections of this address' };
-const TOO_MANY: LogonRefusal = { status: 503, code: 'unavailable', text: 'too many clients have not logged on yet' };
+const TOO_OFTEN: LogonRefusal = { ...FULL, text: 'too many connections of this address' };
+const TOO_MANY: LogonRefusal = { ...UNAVAILABLE, text: 'too many clients have not logged on yet' };
 
 interface ServerParts {
   readonly config: Config;
@@ -130,7 +132,7 @@ export class FixServer {
 
   /** Refuses new logons from now on. */
   refuseLogons(text: string): void {
-    this.#closedFor = { status: 503, code: 'unavailable', text };
+    this.#closedFor = { ...UNAVAILABLE, text };
   }
 
   /** Writes what all connections were sent in this turn, institutional ones first. */
@@ -278,7 +280,8 @@ export class FixServer {
     connection.isOpening = false;
     if (!this.connections.has(connection)) this.#identities.delete(identity);
     if (opened.numbers === undefined) {
-      connection.refuse({ status: 503, code: 'unavailable', text: opened.detail });
+      const code = opened.isFull === true ? FULL : UNAVAILABLE;
+      connection.refuse({ ...code, text: opened.detail });
       return;
     }
     // While the numbers were read, the client may have left, and its credential may have been revoked.

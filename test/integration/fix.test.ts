@@ -284,7 +284,9 @@ describe('R73 the end of a session', () => {
     const client = newSocket('DRAINED', draining);
     await client.logOn(token);
     const stopped = draining.stop();
-    expect(await client.message(/\|35=5\|/)).toContain('the gateway drains; log on again at another gateway, or here once it has restarted');
+    expect(await client.message(/\|35=5\|/)).toContain(
+      'the gateway drains; log on again at another gateway, or here once it has restarted',
+    );
     client.send('5');
     expect(await stopped).toBe(0);
   });

@@ -10,6 +10,17 @@ import { FixListener } from './listener.js';
 import type { FixViews } from './market/views.js';
 import type { NumberRequests } from './number-requests.js';
 import type { FixRecords } from './records.js';
+import {
+  FULL,
+  MALFORMED,
+  OTHER_USER,
+  REVOKED,
+  TAKEN,
+  TOO_MANY,
+  TOO_OFTEN,
+  UNAVAILABLE,
+  UNRECORDED,
+} from './refusals.js';
 import type { LogonRequest } from './session/logon.js';
 import { nextReset } from './store/daily-reset.js';
 import { MessageWriter } from './wire/writer.js';
@@ -19,22 +30,6 @@ export const TICK_MS = 100;
 export const SAVE_MS = 1_000;
 /** As long as a Logon may take. */
 const HANDSHAKE_MS_MAX = 10_000;
-const UNAVAILABLE = { status: 503, code: 'unavailable' };
-const FULL = { status: 429, code: 'rate_limited' };
-/** Another session of the same user and SenderCompID is open. */
-const TAKEN: LogonRefusal = { ...FULL, text: 'another session has this identity' };
-/** What an HTTP request gets that is none. */
-const MALFORMED = { status: 400, code: 'invalid_message' };
-const REVOKED = 'credential revoked; log on with another one';
-const OTHER_USER = 'the API key belongs to another user now; log on again';
-const UNRECORDED: LogonRefusal = {
-  status: 503,
-  code: 'journal_unavailable',
-  text: 'the journal cannot be written; log on later, or at another gateway',
-};
-const TOO_OFTEN: LogonRefusal = { ...FULL, text: 'too many connections of this address' };
-const TOO_MANY: LogonRefusal = { ...UNAVAILABLE, text: 'too many clients have not logged on yet' };
-
 interface ServerParts {
   readonly config: Config;
   readonly fix: FixConfig;
@@ -52,6 +47,8 @@ interface ServerParts {
   readonly nowMs: () => number;
   /** µs since the Unix epoch. */
   readonly wallMicros: () => number;
+  /** Reads and checks a new certificate. @throws {Error} if it is unusable */
+  readonly checkTls: (files: NonNullable<FixConfig['tls']>) => Promise<unknown>;
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
@@ -108,6 +105,7 @@ export class FixServer {
     this.#listener = new FixListener({
       host: parts.config.host,
       tls: parts.fix.tls,
+      checkTls: parts.checkTls,
       handshakeMsMax: HANDSHAKE_MS_MAX,
       mayConnect: (socket, handshakes) => this.#mayConnect(socket, handshakes),
       onConnected: socket => this.#connected(socket),
@@ -123,6 +121,11 @@ export class FixServer {
   /** @returns the port; undefined when it is unavailable */
   listen(port: number): Promise<number | undefined> {
     return this.#listener.listen(port);
+  }
+
+  /** Reads the certificate again. @returns why it is unusable; undefined: it is in use, or there is none */
+  renewCertificate(): Promise<string | undefined> {
+    return this.#listener.renewCertificate();
   }
 
   /** Frees the port; connections stay. */

@@ -100,7 +100,7 @@ it('R73 a bucket that is deleted is made again: the next logon works, and open s
   );
   await admin.close();
   expect(lost).toEqual([]);
-  expect(String(faults[0])).toContain('bucket FIX_DELETED: ');
+  expect(String(faults[0])).toContain('bucket FIX_DELETED failed');
   await store.release(key, { nextIn: 8, nextOut: 31 });
   expect(await store.open(key, 'TRADER-4')).toEqual({ ok: true, numbers: { nextIn: 8, nextOut: 31 } });
 });

@@ -75,7 +75,7 @@ export class BucketEntries implements Entries {
       const code = cause instanceof NatsError ? cause.api_error?.err_code : undefined;
       if (code !== undefined && code === expected) return undefined;
       if (this.#opened === current) this.#opened = undefined;
-      throw new Error(`bucket ${this.#bucket}: ${(cause as Error).message}`, { cause });
+      throw new Error(`bucket ${this.#bucket} failed`, { cause });
     }
   }
 

@@ -96,7 +96,7 @@ export class NumberStore {
       const stored = entry === undefined ? undefined : (JSON.parse(entry.text) as StoredNumbers);
       const heldMs = (stored?.heldUntilMs ?? 0) - nowMs();
       if (entries.areShared && stored?.holder !== undefined && stored.holder !== holder && heldMs > 0) {
-        const detail = `another gateway has this session; try again in ${Math.ceil(heldMs / 1000)} s`;
+        const detail = `another gateway has this session; log on again in ${Math.ceil(heldMs / 1000)} s`;
         return { ok: false, code: 'held', detail };
       }
       const full = entry === undefined && !this.#open.has(key) ? await whyNot() : undefined;
@@ -115,13 +115,17 @@ export class NumberStore {
         isClosed: false,
       };
       if (!(await this.#write(key, session, true))) {
-        return { ok: false, code: 'held', detail: 'another gateway has just taken this session' };
+        return {
+          ok: false,
+          code: 'held',
+          detail: 'another gateway has just taken this session; log on here once it has ended there',
+        };
       }
       this.#open.set(key, session);
       return { ok: true, numbers };
     } catch (cause) {
       this.#options.onFault('cannot read or write sequence numbers', cause);
-      return { ok: false, code: 'unavailable', detail: 'sequence numbers are unavailable; try again later' };
+      return { ok: false, code: 'unavailable', detail: 'sequence numbers are unavailable; log on again later' };
     }
   }
 

@@ -1,6 +1,7 @@
 /** What is wired to what in the FIX thread, which reads the encoders' rings like a gateway thread. */
 import { REVOCATIONS_EXPIRE_MS } from './auth/revocations.js';
 import type { FixConfig } from './config/environment.js';
+import { FixCommandCounts } from './fix/command-counts.js';
 import { Departures } from './fix/departures.js';
 import { FixLatency } from './fix/latency.js';
 import { FixViews } from './fix/market/views.js';
@@ -91,6 +92,7 @@ export class FixWorker {
       access: this.#shared,
       log: fixLogOf(this.#log),
       records,
+      counts: this.#newCounts(ids, clock),
       views: this.#views,
       journal: this.#journal,
       numbers: this.#numbers,
@@ -124,6 +126,16 @@ export class FixWorker {
       limited: Object.entries(limits.refused),
       tokensRefused: [...credentials.tokensRefused],
       work: { ...budgets.counters, overflow: budgets.overflow },
+    });
+  }
+
+  /** Undefined: there is no surveillance. */
+  #newCounts(ids: ConnectionIds, clock: WallClock): FixCommandCounts | undefined {
+    if (this.#data.config.surveillance === undefined) return undefined;
+    return new FixCommandCounts({
+      connectionOf: id => ids.text(id),
+      post: this.#post,
+      nowMicros: () => clock.nowMicros(),
     });
   }
 

@@ -71,6 +71,7 @@ function writing(): () => void {
     endsWhenSlow: false,
     queue: undefined,
     symbols: [SYMBOL],
+    isResent: false,
   };
   const subscription = new Subscription(request, SYMBOL, market, views);
   const entries = entriesOf();

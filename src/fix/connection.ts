@@ -5,11 +5,13 @@ import type { Config, FixConfig } from '../config/environment.js';
 import { RESENT_MESSAGE_UNITS } from '../protocol/costs.js';
 import type { FixEnd } from '../threads/fix-stats.js';
 import type { FixAccess, LoggedConnection, LogonRefusal, WorkBudget } from './access.js';
+import type { FixCommandCounts } from './command-counts.js';
 import { Flow } from './flow.js';
 import { HandedOver } from './handed-over.js';
 import { MarketData } from './market/market-data.js';
 import type { FixViews } from './market/views.js';
 import type { FixRecords } from './records.js';
+import { SecondCount } from './second-count.js';
 import { AcceptorSession } from './session/acceptor-session.js';
 import { LOGGED_OUT, type SessionEvent, type SessionHost, type SessionSettings } from './session/contract.js';
 import type { LogonRequest } from './session/logon.js';
@@ -33,6 +35,8 @@ interface ConnectionParts {
   readonly views: FixViews;
   /** Undefined: nothing is recorded. */
   readonly records: FixRecords | undefined;
+  /** Undefined: there is no surveillance. */
+  readonly counts: FixCommandCounts | undefined;
   /** Shared by all sessions. */
   readonly writer: MessageWriter;
   readonly nowMs: () => number;
@@ -86,8 +90,7 @@ export class FixConnection implements LoggedConnection {
   /** Of the Logout that was sent, unless it answered the client's. */
   #logoutText: string | undefined;
   #isOver = false;
-  #messagesThisSecond = 0;
-  #secondMs = 0;
+  readonly #messagesThisSecond = new SecondCount();
 
   constructor(id: number, address: string, socket: Socket, parts: ConnectionParts) {
     this.id = id;
@@ -280,13 +283,7 @@ export class FixConnection implements LoggedConnection {
 
   #countMessage(bytes: number): void {
     const { messagesPerSecondMax } = this.#parts.config.limits;
-    const nowMs = this.#parts.nowMs();
-    if (nowMs - this.#secondMs >= 1000) {
-      this.#secondMs = nowMs;
-      this.#messagesThisSecond = 0;
-    }
-    this.#messagesThisSecond++;
-    if (this.#messagesThisSecond > messagesPerSecondMax) {
+    if (this.#messagesThisSecond.next(this.#parts.nowMs()) > messagesPerSecondMax) {
       this.end('limited', `more than ${messagesPerSecondMax} messages in a second; ${LIMITED_ADVICE}`, true);
     } else if (this.#budget?.read(bytes) === false) {
       this.end('limited', `too many messages while the work budget is used up; ${LIMITED_ADVICE}`, true);
@@ -294,6 +291,7 @@ export class FixConnection implements LoggedConnection {
   }
 
   #application(message: FixMessage): undefined {
+    this.#parts.counts?.take(this, message);
     this.market?.message(message);
     return undefined;
   }

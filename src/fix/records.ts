@@ -1,7 +1,7 @@
 /** What the journal records of FIX connections, market data apart (market/client-journal.ts). */
 
 import type { Credential, Entitlements } from '../auth/credential.js';
-import { declaredOf } from '../auth/declared-use.js';
+import { rightsOf } from '../auth/recorded-rights.js';
 import { listedOf } from '../protocol/record-limits.js';
 import type { Stream } from '../protocol/topics.js';
 import type { FixEnd } from '../threads/fix-stats.js';
@@ -48,23 +48,21 @@ export class FixRecords {
   }
 
   /** The client is logged on. */
-  connected({ id, address }: LoggedConnection, credential: Credential, { granted }: Entitlements): void {
+  connected({ id, address }: LoggedConnection, credential: Credential, entitlements: Entitlements): void {
     const { tier } = credential;
     const [c, user] = [this.#c(id), userOf(credential)];
     const { worker: w } = this.#options;
     this.#record({ k: 'connected', c, w, transport: 'fix', endpoint: ENDPOINT, format: 'fix', address, ...user, tier });
-    this.authenticated({ id }, credential, { granted });
+    this.authenticated({ id }, credential, entitlements);
     this.#record({ k: 'command', c, action: 'logon' });
   }
 
   /** The client has these rights from now on. */
-  authenticated(
-    { id }: Pick<LoggedConnection, 'id'>,
-    credential: Credential,
-    { granted }: Pick<Entitlements, 'granted'>,
-  ): void {
-    const { tier } = credential;
-    this.#record({ k: 'authenticated', c: this.#c(id), ...userOf(credential), tier, ...rightsOf(credential, granted) });
+  authenticated({ id }: Pick<LoggedConnection, 'id'>, credential: Credential, entitlements: Entitlements): void {
+    const { apiKeyId, tier } = credential;
+    const by = apiKeyId === undefined ? 'token' : 'api_key';
+    const who = { ...userOf(credential), tier, by } as const;
+    this.#record({ k: 'authenticated', c: this.#c(id), ...who, ...rightsOf(credential, entitlements) });
   }
 
   refused({ id, address, credential }: RefusedConnection, { status, code, text: reason }: LogonRefusal): void {
@@ -124,16 +122,6 @@ export class FixRecords {
 }
 
 const userOf = ({ sub }: Credential) => (sub === '' ? undefined : { user: sub });
-
-function rightsOf(credential: Credential, granted: readonly string[]) {
-  const { apiKeyId, expiresAtMs } = credential;
-  return {
-    by: apiKeyId === undefined ? 'token' : 'api_key',
-    ...declaredOf(credential),
-    ...listed('entitlements', granted),
-    ...(Number.isFinite(expiresAtMs) ? { expires_at: expiresAtMs * 1000 } : undefined),
-  } as const;
-}
 
 /** The text of a Reject, and what it refers to. */
 function rejectionOf(c: string, { message, rejection }: Extract<SessionEvent, { is: 'rejected' }>): NewRecord {

@@ -5,6 +5,7 @@ import type { Config, FixConfig } from '../config/environment.js';
 import type { FixEnd } from '../threads/fix-stats.js';
 import type { JournalOutlet } from '../threads/journal-outlet.js';
 import type { FixAccess, FixLog, LogonRefusal } from './access.js';
+import type { FixCommandCounts } from './command-counts.js';
 import { FixConnection } from './connection.js';
 import { FixListener } from './listener.js';
 import type { FixViews } from './market/views.js';
@@ -37,6 +38,8 @@ interface ServerParts {
   readonly log: FixLog;
   /** Undefined: nothing is recorded. */
   readonly records: FixRecords | undefined;
+  /** Undefined: there is no surveillance. */
+  readonly counts: FixCommandCounts | undefined;
   readonly views: FixViews;
   /** Undefined: there is no journal. */
   readonly journal: Pick<JournalOutlet, 'isRefusing'> | undefined;

@@ -167,7 +167,7 @@ beforeAll(async () => {
   await gateway.stop();
   await one.closed();
   records = folder.records();
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const client of clients) client.end();
@@ -222,7 +222,7 @@ describe('R70 R73 the journal of FIX sessions', () => {
         reason: 'MDEntryType must be 0, 1, 2, 4, 5, 7 or 8, not 9',
       },
       { what: 'command', code: '373=11', reason: expect.stringMatching(/^Invalid MsgType \(45=\d+, 372=Z9.*\)$/) },
-      { what: 'command', code: '380=3', reason: 'MsgType D is not supported' },
+      { what: 'command', code: '380=3', reason: 'Unsupported Message Type' },
       {
         ...{ what: 'topic', code: '281=3', id: 'lacks', stream: 'depth', symbols: ['LACKED'], product: 'XLON-L2' },
         reason: 'not entitled to depth of LACKED: product XLON-L2 of LSEG',

@@ -88,7 +88,7 @@ export class MarketData implements MarketClient {
   message(message: FixMessage): void {
     if (message.type === MsgType.businessReject) return;
     if (message.type !== MsgType.marketDataRequest) {
-      this.#messages.businessReject(message, UNSUPPORTED_TYPE, `MsgType ${message.type} is not supported`, undefined);
+      this.#messages.businessReject(message, UNSUPPORTED_TYPE, 'Unsupported Message Type', undefined);
       return;
     }
     const read = readRequest(message);
@@ -227,6 +227,8 @@ export class MarketData implements MarketClient {
   #request(request: MarketRequest): void {
     const { id, symbols } = request;
     if (this.#requests.has(id)) {
+      // 19a: it came before.
+      if (request.isResent) return;
       this.#messages.reject(id, MdReject.duplicateId, 'this MDReqID has a subscription');
       return;
     }

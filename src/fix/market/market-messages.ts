@@ -1,5 +1,6 @@
 /** The messages of market data that one session sends. While it may not send any, nothing happens. */
 import type { FixMessage } from '../wire/message.js';
+import { reversedRoute } from '../wire/reversed-route.js';
 import { MsgType, Tag } from '../wire/tags.js';
 import type { MessageWriter } from '../wire/writer.js';
 import type { ClientJournal, RefusedTopics } from './client-journal.js';
@@ -98,11 +99,12 @@ export class MarketMessages {
   businessReject(message: FixMessage, reason: number, text: string, refId: string | undefined): void {
     if (!this.#options.isActive()) return;
     const out = this.#options.begin(MsgType.businessReject);
+    for (const [tag, value] of reversedRoute(message)) out.field(tag, value);
     out.integer(Tag.refSeqNum, message.seqNum);
+    out.field(Tag.text, text);
     out.field(Tag.refMsgType, message.type);
     if (refId !== undefined) out.field(Tag.businessRejectRefId, refId);
     out.integer(Tag.businessRejectReason, reason);
-    out.field(Tag.text, text);
     this.#options.end(true);
     this.#options.journal?.refused({ code: `${Tag.businessRejectReason}=${reason}`, id: refId, reason: text });
   }

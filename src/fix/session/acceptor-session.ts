@@ -61,6 +61,7 @@ export class AcceptorSession {
       outgoing: this.#outgoing,
       leave: text => this.leave(text, true),
       close: reason => this.#close(reason),
+      startOver: message => this.#startOver(message),
       isActive: () => this.isActive,
       isClosed: () => this.isClosed,
     });
@@ -276,6 +277,20 @@ export class AcceptorSession {
     this.#outgoing.send(MsgType.logon, fields);
     if (nextExpected !== undefined && nextExpected < own) this.#handler.resend(nextExpected, own);
     this.#handler.incoming.done(seqNum, nextExpected === undefined);
+  }
+
+  /** A session that never ends starts its numbers over with a Logon (FIX 4.4, volume 2, on 24-hour connectivity). */
+  #startOver(message: FixMessage): boolean {
+    if (!this.isActive || message.isYes(Tag.possDupFlag)) return false;
+    const logon = readLogon(message);
+    if (logon?.isReset !== true || logon.seqNum !== 1 || (logon.nextExpected ?? 1) !== 1) return false;
+    if (logonFault(message, logon, this.#settings) !== undefined) return false;
+    this.#heartbeatMs = logon.heartbeatSeconds * 1000;
+    this.#handler.incoming.clear();
+    this.#handler.incoming.next = 1;
+    this.#outgoing.startOver();
+    this.#answerLogon(logon);
+    return true;
   }
 
   #test(nowMs: number): void {

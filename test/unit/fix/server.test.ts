@@ -51,6 +51,7 @@ beforeEach(async () => {
       ended: (_connection, _kind, reason) => ends.push(reason),
     },
     records: undefined,
+    counts: undefined,
     views: new FixViews({ shards: 1, tell: () => undefined, nowMs: () => 0 }),
     journal: {
       get isRefusing() {

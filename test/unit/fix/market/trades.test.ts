@@ -19,6 +19,7 @@ const REQUEST: MarketRequest = {
   endsWhenSlow: false,
   queue: undefined,
   symbols: ['A'],
+  isResent: false,
 };
 const client = {
   tier: 'institutional' as const,

@@ -14,6 +14,7 @@ import { FixUse } from './fix-use.js';
 import { clientAddressOf } from './gateway/edge/client-address.js';
 import { ConnectionIds } from './gateway/model/connection-ids.js';
 import type { Access } from './gateway/sessions/access.js';
+import { usableCertificate } from './gateway/supervision/certificate-files.js';
 import { ClientLog } from './gateway/supervision/client-log.js';
 import { notingListener } from './gateway/supervision/listening-socket.js';
 import { BEAT_INTERVAL_MS, beat, turnRow } from './gateway/supervision/watchdog.js';
@@ -99,6 +100,7 @@ export class FixWorker {
       addressOf: clientAddressOf,
       nowMs,
       wallMicros: () => clock.nowMicros(),
+      checkTls: files => usableCertificate(files, data.config.secretReaders, 'FIX_TLS_KEY'),
       onFault: (what, cause) => this.fault(what, cause),
     });
     this.#use = new FixUse({ counts: this.#shared.uses, connections: this.#server.connections, nowMs, post });
@@ -281,7 +283,11 @@ export class FixWorker {
 
   async #reload(id: number, settings: Extract<ToWorker, { type: 'reload' }>['settings']): Promise<void> {
     this.#log.settings = settings;
-    this.#post({ type: 'reloaded', id, reloaded: await this.#access.reload(settings) });
+    const reloaded = await this.#access.reload(settings);
+    if (this.#data.config.fix?.tls !== undefined) {
+      reloaded.push({ name: 'FIX_TLS_CERT', problem: await this.#server.renewCertificate() });
+    }
+    this.#post({ type: 'reloaded', id, reloaded });
   }
 
   #feedStatus(feed: string, since: string): void {

@@ -7,6 +7,7 @@ import type { JournalOutlet } from '../threads/journal-outlet.js';
 import type { FixAccess, FixLog, LogonRefusal } from './access.js';
 import type { FixCommandCounts } from './command-counts.js';
 import { FixConnection } from './connection.js';
+import { EndedCounters } from './ended-counters.js';
 import { FixListener } from './listener.js';
 import type { FixViews } from './market/views.js';
 import type { NumberRequests } from './number-requests.js';
@@ -55,41 +56,9 @@ interface ServerParts {
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
-interface ServerCounters {
-  opened: number;
-  closed: number;
-  logons: number;
-  logonsRefused: number;
-  readonly ends: Map<FixEnd, number>;
-  messagesIn: number;
-  messagesOut: number;
-  garbled: number;
-  rejects: number;
-  resendsAsked: number;
-  resendsAnswered: number;
-  receivedBytes: number;
-  sentBytes: number;
-  stalls: number;
-}
-
 export class FixServer {
   /** Of connections that have ended. */
-  readonly ended: ServerCounters = {
-    opened: 0,
-    closed: 0,
-    logons: 0,
-    logonsRefused: 0,
-    ends: new Map(),
-    messagesIn: 0,
-    messagesOut: 0,
-    garbled: 0,
-    rejects: 0,
-    resendsAsked: 0,
-    resendsAnswered: 0,
-    receivedBytes: 0,
-    sentBytes: 0,
-    stalls: 0,
-  };
+  readonly ended = new EndedCounters();
   readonly connections = new Set<FixConnection>();
   readonly #parts: ServerParts;
   /** Sessions by the identity that may exist once: user and SenderCompID. */
@@ -314,20 +283,7 @@ export class FixServer {
     if (identity !== undefined && !connection.isOpening) this.#identities.delete(identity);
     if (identity !== undefined && credential !== undefined) access.leave(address, credential);
     if (key !== undefined) numbers.release(key, session.numbers);
-    const { ended } = this;
-    ended.closed++;
-    ended.ends.set(kind, (ended.ends.get(kind) ?? 0) + 1);
-    if (kind === 'refused') ended.logonsRefused++;
-    const { messagesIn, garbled, rejects, resendsAsked, resendsAnswered } = session.counters;
-    ended.messagesIn += messagesIn;
-    ended.garbled += garbled;
-    ended.rejects += rejects;
-    ended.resendsAsked += resendsAsked;
-    ended.resendsAnswered += resendsAnswered;
-    ended.messagesOut += connection.messagesOut;
-    ended.receivedBytes += connection.receivedBytes;
-    ended.sentBytes += connection.sentBytes;
-    ended.stalls += connection.stalls;
+    this.ended.add(connection, kind);
     if (key !== undefined) records?.ended(connection, kind, reason);
     else if (kind === 'refused') records?.refused(connection, refusal);
     if (kind === 'refused') log.refused(connection, refusal);

@@ -6,8 +6,8 @@ import type { ProcessVariables } from './process.js';
 
 const HEARTBEAT_MS_MAX = 3_600_000;
 const SENDING_TIME_MS_MIN = 1_000;
-/** Each is read when room is needed. */
-const COMP_IDS_MAX = 1_000;
+/** Their names are one entry of the store. */
+const COMP_IDS_MAX = 10_000;
 const MINUTE_MS = 60_000;
 const BUCKET = /^nats:[\w-]{1,64}$/;
 const SEE = 'ops/fix/README.md';
@@ -58,7 +58,7 @@ const fix = {
       unset: 'in memory: numbers start over when the gateway restarts',
       see: SEE,
     }),
-    FIX_COMP_IDS_PER_USER: setting(integer(1, COMP_IDS_MAX), '100', {
+    FIX_COMP_IDS_PER_USER: setting(integer(1, COMP_IDS_MAX), '2000', {
       means:
         'SenderCompIDs of one user whose sequence numbers are kept. A user who has more is refused new ones, except in place of those whose ' +
         'numbers mean nothing any more: from before the last `FIX_RESET_TIME`, or not used for 30 days.',

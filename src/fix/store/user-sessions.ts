@@ -8,6 +8,8 @@ import type { Entries } from './entries.js';
 
 /** How long a session that was noted may be without an entry. */
 const OPENING_MS_MAX = 60_000;
+/** Sessions read at once, at most, to find some that can be removed; the next time, those behind them. */
+const READ_MAX = 64;
 /** Sessions removed at once, at most. */
 const REMOVED_MAX = 16;
 /** Attempts to write the names while other gateways write them. */
@@ -30,6 +32,8 @@ export class UserSessions {
   readonly #options: UserSessionsOptions;
   /** One at a time: an entry of a folder has no revision that would tell of others. */
   #last: Promise<unknown> = Promise.resolve();
+  /** Sessions read so far to find some that can be removed. */
+  #read = 0;
 
   constructor(options: UserSessionsOptions) {
     this.#options = options;
@@ -58,16 +62,15 @@ export class UserSessions {
 
   async #withoutSpare(names: readonly Named[]): Promise<Named[]> {
     const { nowMs, removeSpare } = this.#options;
-    const left: Named[] = [];
-    let removed = 0;
-    for (const named of names) {
+    const spare = new Set<Named>();
+    for (let read = 0; read < Math.min(READ_MAX, names.length) && spare.size < REMOVED_MAX; read++) {
+      const named = names[this.#read++ % names.length] as Named;
       const [key, notedMs] = named;
-      const outcome = removed < REMOVED_MAX ? await removeSpare(key) : 'kept';
+      const outcome = await removeSpare(key);
       const isOpening = outcome === 'absent' && nowMs() - notedMs < OPENING_MS_MAX;
-      if (outcome === 'kept' || isOpening) left.push(named);
-      else removed++;
+      if (outcome !== 'kept' && !isOpening) spare.add(named);
     }
-    return left;
+    return names.filter(named => !spare.has(named));
   }
 }
 

@@ -816,7 +816,7 @@ describe('R73 FIX', () => {
       messageBytesMax: 65_536,
       sendingTimeMaxMs: 120_000,
       store: undefined,
-      compIdsPerUserMax: 100,
+      compIdsPerUserMax: 2000,
       resetTimeMs: undefined,
       hasSeqTags: false,
     });

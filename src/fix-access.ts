@@ -172,9 +172,10 @@ export function recordsOf(
   outlet: JournalOutlet,
   worker: number,
   ids: ConnectionIds,
+  hasSeqTags: boolean,
   wallMicros: () => number,
 ): FixRecords {
-  return new FixRecords({ outlet, worker, wallMicros, connectionOf: id => ids.text(id), codes: CODES });
+  return new FixRecords({ outlet, worker, hasSeqTags, wallMicros, connectionOf: id => ids.text(id), codes: CODES });
 }
 
 export function fixLogOf(log: ClientLog): FixLog {

@@ -78,7 +78,9 @@ export class FixWorker {
     this.#numbers = new NumberRequests(post);
     this.#rings = data.rings.map(ring => new RingReader(ring, data.worker));
     const tell = interestTeller(changes => post({ type: 'interest', changes }));
-    const records = this.#journal && recordsOf(this.#journal, data.worker, ids, () => clock.nowMicros());
+    const records =
+      this.#journal &&
+      recordsOf(this.#journal, data.worker, ids, data.config.fix?.hasSeqTags === true, () => clock.nowMicros());
     this.#views = new FixViews({ shards: data.rings.length, tell, nowMs, journal: records?.views });
     this.#server = new FixServer({
       config: data.config,

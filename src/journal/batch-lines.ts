@@ -3,7 +3,14 @@
  * published, as `emit` records. Order is kept: rows before a record that concerns their topic are written before it.
  */
 import assert from 'node:assert/strict';
-import { EMIT_ROW_FIELDS, EmitRow, type JournalBatch, type ViewMembers, WHOLE } from '../threads/journal-records.js';
+import {
+  EMIT_ROW_FIELDS,
+  EmitRow,
+  type JournalBatch,
+  type ViewMembers,
+  WHOLE,
+  WHOLE_BEHIND,
+} from '../threads/journal-records.js';
 import { ORDERS_TOPIC, type Pseudonyms, withPseudonyms } from './privacy/record-pseudonyms.js';
 
 /** Runs in one `emit` record. */
@@ -119,8 +126,10 @@ export class BatchLines {
     const prev = rows[at + EmitRow.prev] as number;
     const seq = rows[at + EmitRow.seq] as number;
     const messages = rows[at + EmitRow.messages] as number;
-    const group = this.#groupOf(number, view, epoch, prev === WHOLE);
-    const run = messages > 1 ? `[${prev},${seq},${messages}]` : `[${prev === WHOLE ? seq : prev},${seq}]`;
+    const isWhole = prev < 0;
+    const before = !isWhole ? prev : prev === WHOLE ? seq : -prev - WHOLE_BEHIND;
+    const group = this.#groupOf(number, view, epoch, isWhole);
+    const run = messages > 1 ? `[${prev},${seq},${messages}]` : `[${before},${seq}]`;
     group.runs = group.count === 0 ? run : `${group.runs},${run}`;
     group.count++;
     group.micros = Math.max(group.micros, rows[at + EmitRow.micros] as number);

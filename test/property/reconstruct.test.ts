@@ -92,6 +92,8 @@ class WatchedModel {
     return {
       name: 'the model',
       numberingOf: epoch => epoch,
+      unknownEpoch: () => '',
+      remedy: '',
       mayHaveLost: () => false,
       async *messages(subjects) {
         for (const message of past) if (subjects.has(message.subject)) yield message;

@@ -1,12 +1,13 @@
 /** One symbol of one request: the views that feed it, and what it sends of them. */
 import type { StreamPosition } from '../../protocol/stream-position.js';
-import { REALTIME } from '../../protocol/view-options.js';
-import { FIX_VARIANT, laneWith, levelsOfDetail, servedLane, TRADES_PUBLIC } from '../../threads/lanes.js';
 import type { PauseReason } from './client-journal.js';
-import { type Cut, cutKey } from './cut.js';
+import type { Cut } from './cut.js';
 import { type ChainPlace, Entries, partOf } from './entries.js';
-import { type MarketClient, Resolution } from './market-client.js';
+import type { MarketClient } from './market-client.js';
+import { STALE, staleText } from './news.js';
 import type { MarketRequest } from './request.js';
+import { Resolution } from './resolution.js';
+import { bookShareOf, EVERYTHING, laneOf, statisticsShareOf, TRADES_LANE } from './shares.js';
 import { Statistics } from './statistics.js';
 import { SubscribedTrades } from './subscribed-trades.js';
 import { SubscriptionJournal } from './subscription-journal.js';
@@ -14,9 +15,7 @@ import type { FixView, ViewUser } from './view.js';
 import type { FixViews } from './views.js';
 
 const NO_ENTRIES = new Entries();
-const EVERYTHING = { part: undefined, cut: undefined, isFull: false };
 const NOWHERE: ChainPlace = { epoch: '', prevSeq: 0, seq: 0, checksum: undefined };
-const BOTH_SIDES_LEVELS = new Set([0, 1, 2, 3].map(levelsOfDetail));
 
 export class Subscription implements ViewUser {
   readonly request: MarketRequest;
@@ -31,7 +30,6 @@ export class Subscription implements ViewUser {
   readonly #journal: SubscriptionJournal | undefined;
   #bookPlace = NOWHERE;
   #hasBook = false;
-  #hasStatistics = false;
   #isStarted = false;
   #isAsked = false;
   /** A W is due. */
@@ -99,15 +97,14 @@ export class Subscription implements ViewUser {
     const { owner } = this.#client;
     this.#followBook(true);
     if (hasTrades) {
-      const lane = laneWith(REALTIME, TRADES_PUBLIC, FIX_VARIANT);
-      const view = this.#views.acquire('trades', this.symbol, lane, owner, this);
+      const view = this.#views.acquire('trades', this.symbol, TRADES_LANE, owner, this);
       this.#journal?.follow(view, EVERYTHING, true);
       this.#trades = new SubscribedTrades(view, this, this.#client, this.#journal);
       if (view.isLive) this.#trades.begin(view, this.#isSilent);
     }
     if (statistics.size > 0) {
-      this.#statistics = this.#views.acquire('quotes', this.symbol, this.#laneOf(0), owner, this);
-      this.#journal?.follow(this.#statistics, { ...EVERYTHING, part: [...statistics].join('') }, false);
+      this.#statistics = this.#views.acquire('quotes', this.symbol, laneOf(this.#client, 0), owner, this);
+      this.#journal?.follow(this.#statistics, statisticsShareOf(this.request), false);
     }
   }
 
@@ -121,11 +118,12 @@ export class Subscription implements ViewUser {
   /** The client gets another class: its book comes from another view, which `ask` follows. */
   moveTo(): void {
     if (this.#isMoving) this.#await('moved');
+    else if (!this.request.isFull) this.#journal?.resolved(this.#book, this.#sentPosition, this.#conflation);
   }
 
   /** The slowest class has none below it. */
   get #isMoving(): boolean {
-    return this.#book !== undefined && this.#book.lane !== this.#laneOf(this.request.detail);
+    return this.#book !== undefined && this.#book.lane !== laneOf(this.#client, this.request.detail);
   }
 
   #move(): void {
@@ -137,11 +135,14 @@ export class Subscription implements ViewUser {
 
   /** The last message of a client that is logged out because it does not keep up. */
   overrun(): void {
-    const hasWhole = this.request.isFull && this.#hasBook && this.#cut !== undefined;
-    if (hasWhole) {
+    if (this.request.isFull && this.#hasBook && this.#cut !== undefined) {
       this.#resolution = Resolution.ended;
-      this.#sendWhole(this.#cut?.whole(), this.#bookPlace);
-    } else this.#client.change(this, NO_ENTRIES, undefined, Resolution.ended);
+      this.#sendWhole(this.#cut.whole(), this.#bookPlace);
+      return;
+    }
+    this.#client.change(this, NO_ENTRIES, undefined, Resolution.ended);
+    const [view] = this.views;
+    if (view !== undefined) this.#journal?.overrun(view, view === this.#book ? this.#sentPosition : view);
   }
 
   /** What was sent last may not have arrived: nothing is sent before a W. */
@@ -239,8 +240,7 @@ export class Subscription implements ViewUser {
     if (this.#isSilent) return;
     this.#isStaleTold = true;
     this.#journal?.stale(view, reason, isAlone);
-    const text = `${view.topic} is held back (${reason}); a snapshot follows once it is whole`;
-    this.#client.news([this.symbol], 'STALE', text);
+    this.#client.news([this.symbol], STALE, staleText(view.topic, reason));
   }
 
   refused(_view: FixView, text: string): void {
@@ -248,24 +248,15 @@ export class Subscription implements ViewUser {
   }
 
   #followBook(isAsked: boolean): void {
-    const { hasBids, hasOffers, levels, detail, isFull, statistics, queue } = this.request;
+    const { hasBids, hasOffers, detail } = this.request;
     if (!hasBids && !hasOffers) return;
     const stream = detail === 0 ? 'orderbook' : 'depth';
     this.#hasBook = false;
-    this.#book = this.#views.acquire(stream, this.symbol, this.#laneOf(detail), this.#client.owner, this);
-    const isExact = hasBids && hasOffers && BOTH_SIDES_LEVELS.has(levels) && !isFull && statistics.size === 0;
-    const shape = { levels, hasBids, hasOffers };
-    this.#overlays = queue?.action === 'overlay' && !isFull && statistics.size === 0;
-    if (this.#overlays) this.#cut = this.#book.ownCut(shape);
-    else this.#cut = isExact ? undefined : this.#book.cut(shape);
-    const part = this.#cut && `${cutKey(shape)}${isFull ? 'w' : ''}`;
-    const isShared = !this.#overlays && statistics.size === 0;
-    this.#journal?.follow(this.#book, { part, cut: this.#cut, isFull }, isShared, isAsked);
-  }
-
-  #laneOf(detail: number): number {
-    const { rateClass, tier, level } = this.#client;
-    return servedLane(laneWith(rateClass, detail, FIX_VARIANT), tier, level);
+    this.#book = this.#views.acquire(stream, this.symbol, laneOf(this.#client, detail), this.#client.owner, this);
+    const { share, overlays, isShared } = bookShareOf(this.request, this.#book);
+    this.#cut = share.cut;
+    this.#overlays = overlays;
+    this.#journal?.follow(this.#book, share, isShared, isAsked);
   }
 
   /** A document that was waited for, or that replaces what was sent. */
@@ -273,10 +264,10 @@ export class Subscription implements ViewUser {
     if (view === this.#book) {
       this.#bookPlace = place;
       this.#hasBook = true;
-    } else this.#hasStatistics = true;
-    const hasAll =
-      (this.#book === undefined || this.#hasBook) && (this.#statistics === undefined || this.#hasStatistics);
-    if (!hasAll || this.#isSilent || this.#isMoving) return;
+    } else this.#figures.place = place;
+    const lacksBook = this.#book !== undefined && !this.#hasBook;
+    const lacksStatistics = this.#statistics !== undefined && this.#figures.place === undefined;
+    if (lacksBook || lacksStatistics || this.#isSilent || this.#isMoving) return;
     const isEmpty = entries === undefined && this.#statistics === undefined;
     // A symbol without data: its first document comes as a whole one.
     if (isEmpty && !this.request.isSnapshot) {
@@ -286,24 +277,31 @@ export class Subscription implements ViewUser {
     this.#isWaiting = false;
     if (this.#overlays && this.#book !== undefined) this.#cut?.update(this.#book.book);
     const book = view === this.#book ? entries : undefined;
-    this.#sendWhole(this.#cut?.whole() ?? book, this.#book === undefined ? place : this.#bookPlace);
+    const at = this.#book === undefined ? place : this.#bookPlace;
+    this.#sendWhole(this.#cut?.whole() ?? book, at, entries !== undefined);
     if (view.staleReason !== undefined) this.stale(view, view.staleReason, true);
     if (this.request.isSnapshot) this.#client.ended(this, undefined);
   }
 
-  #sendWhole(book: Entries | undefined, place: ChainPlace): void {
+  #sendWhole(book: Entries | undefined, place: ChainPlace, hasDocument = true): void {
     const parts: Entries[] = book === undefined ? [] : [book];
     if (this.#statistics !== undefined) parts.push(this.#figures.whole());
-    this.#client.whole(this, parts, this.#cut === undefined ? place : partOf(place), this.#resolution);
+    const resolution = this.#resolution;
+    this.#client.whole(this, parts, this.#cut === undefined ? place : partOf(place), resolution);
     this.#resolution = undefined;
     this.#isStaleTold = false;
     this.#sentSeq = place.seq;
-    const view = this.#book ?? this.#statistics;
-    if (view !== undefined) this.#journal?.whole(view, place, !this.request.isSnapshot);
+    const { isSnapshot, isFull } = this.request;
+    this.#journal?.whole([this.#book, this.#statistics], [place, this.#figures.place ?? NOWHERE], {
+      resolution,
+      isEmpty: !hasDocument && parts.every(({ count }) => count === 0),
+      changes: isSnapshot ? undefined : { resolution: isFull ? undefined : this.#conflation },
+    });
   }
 
   #statisticsChanged(news: Entries, place: ChainPlace): void {
     const changed = this.#figures.read(news, false);
+    this.#figures.place = place;
     const view = this.#statistics;
     if (changed.size === 0 || this.#isWaiting || this.#isSilent || view === undefined) return;
     if (this.request.isFull) {
@@ -315,7 +313,7 @@ export class Subscription implements ViewUser {
     if (this.#book === undefined) this.#change(view, entries, partOf(place));
     else {
       this.#client.change(this, entries, undefined, this.#conflation);
-      this.#journal?.changed(view, place, place.prevSeq);
+      this.#journal?.changed(view, place, this.#conflation);
     }
   }
 
@@ -337,9 +335,10 @@ export class Subscription implements ViewUser {
   /** Changes that are not the client's have places too: a message follows the last one that was sent. */
   #change(view: FixView, entries: Entries, place: ChainPlace, resolution = this.#conflation): void {
     const prevSeq = this.#sentSeq;
-    this.#client.change(this, entries, place.prevSeq === prevSeq ? place : { ...place, prevSeq }, resolution);
+    const following = place.prevSeq === prevSeq ? place : { ...place, prevSeq };
+    this.#client.change(this, entries, following, resolution);
     this.#sentSeq = place.seq;
-    this.#journal?.changed(view, place, prevSeq);
+    this.#journal?.changed(view, following, resolution);
   }
 
   /** The position of what was sent last. */

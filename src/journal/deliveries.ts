@@ -10,22 +10,15 @@ import {
   type Delivery,
   type DeliveryKind,
   keyOf,
+  type Live,
   type Members,
+  ofClient,
   runsOf,
   subscriptionOf,
   viewOf,
 } from './delivery.js';
 import type { ViewMembers } from './kinds.js';
 import { ALWAYS, type Period, type ReadRecord } from './read.js';
-
-interface Live {
-  readonly key: string;
-  /** Which subscription of FIX. */
-  readonly id: unknown;
-  readonly epoch: unknown;
-  readonly seq: number;
-  readonly resolution: unknown;
-}
 
 /** A delivery that a record tells. */
 interface Added {
@@ -41,6 +34,8 @@ interface Added {
 
 /** Times are those of neighbouring records, which may be this far apart from the order of the files. */
 const DISORDER_MICROS_MAX = 5_000_000;
+/** Topics that are named. */
+const FOLLOWED_MAX = 20;
 const NO_DOCUMENTS: readonly DeliveredDocument[] = [];
 
 const ALL_TRADES = `trades:${ALL_SYMBOLS}`;
@@ -55,7 +50,9 @@ export class Deliveries {
   #settled = 0;
   /** Something was delivered so long after the period that nothing of the period follows. */
   #isPast = false;
+  #hasAny = false;
   #hasSeqTags = false;
+  readonly #followed = new Set<string>();
   #thread: unknown;
   #isOpen = false;
   #isFound = false;
@@ -88,6 +85,11 @@ export class Deliveries {
     return this.#all;
   }
 
+  /** Nothing was sent in the period. */
+  get isEmpty(): boolean {
+    return !this.#hasAny;
+  }
+
   /** How many can be taken. */
   get settled(): number {
     return this.#settled;
@@ -117,6 +119,11 @@ export class Deliveries {
   /** There are more, which are left out. */
   get isTooMuch(): boolean {
     return this.#isTooMuch;
+  }
+
+  /** Topics that it was subscribed to: the first of them. */
+  get followed(): readonly string[] {
+    return [...this.#followed];
   }
 
   /** Records of its thread that the journal could not take while the connection was open. */
@@ -170,6 +177,7 @@ export class Deliveries {
       this.#hasSeqTags = record.seq_tags === true;
     } else if (k === 'confirmed') this.#confirm(Number(record.at), t);
     else if (k === 'closed') this.#end();
+    else if (k === 'subscribed' && this.#followed.size < FOLLOWED_MAX) this.#followed.add(String(record.topic));
     else if (k === 'snapshot') this.#snapshot(t, record);
     else if (this.#concerns(record)) this.#ofTopic(t, record);
   }
@@ -265,6 +273,7 @@ export class Deliveries {
     const epoch = String(record.epoch);
     const reason = typeof record.reason === 'string' ? record.reason : '';
     const isComplete = record.complete === true;
+    this.#hasAny ||= t >= from && t <= to;
     const { kind, view, prev, seq, isShared } = added;
     this.#all.push({
       t,
@@ -329,12 +338,4 @@ export class Deliveries {
       delivery.isConfirmed = !delivery.mayBeLost;
     }
   }
-}
-
-/** A client of FIX follows what all of a view get from its own position on, with its own MDReqID. */
-function ofClient(record: Members, { id, epoch, seq, resolution }: Live): Members {
-  if (record.k !== 'emit' || record.whole === true) return { ...record, id };
-  const mine = { ...record, id, resolution };
-  if (record.epoch !== epoch) return mine;
-  return { ...mine, runs: runsOf(record).map(([prev, ...rest]) => [Math.max(prev, seq), ...rest]) };
 }

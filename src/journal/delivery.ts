@@ -44,6 +44,16 @@ export type Run = readonly [prev: number, seq: number, messages?: number];
 
 export type Members = Readonly<Record<string, unknown>>;
 
+/** A view on which a topic is live. */
+export interface Live {
+  readonly key: string;
+  /** Which subscription of FIX. */
+  readonly id: unknown;
+  readonly epoch: unknown;
+  readonly seq: number;
+  readonly resolution: unknown;
+}
+
 /** Members that tell views apart on one thread. */
 const KEY_MEMBERS = ['topic', 'class', 'format', 'tier', 'depth', 'stamped', 'full', 'delay', 'part'] as const;
 /** The symbol is that of a message, the id that of a subscription. */
@@ -64,4 +74,12 @@ export function keyOf(record: Members): string {
 export function viewOf(record: Members): ViewMembers {
   const members = VIEW_MEMBERS.flatMap(name => (record[name] === undefined ? [] : [[name, record[name]]]));
   return Object.fromEntries(members) as ViewMembers;
+}
+
+/** A client of FIX follows what all of a view get from its own position on, with its own MDReqID. */
+export function ofClient(record: Members, { id, epoch, seq, resolution }: Live): Members {
+  if (record.k !== 'emit' || record.whole === true) return { ...record, id };
+  const mine = { ...record, id, resolution };
+  if (record.epoch !== epoch) return mine;
+  return { ...mine, runs: runsOf(record).map(([prev, ...rest]) => [Math.max(prev, seq), ...rest]) };
 }

@@ -15,6 +15,7 @@ import { JournalFolder } from '../support/journal/folder.js';
 import { compare, told } from '../support/journal/reconstructed.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { RecordedClient } from '../support/recorded-client.js';
+import { ThrottledGate } from '../support/throttled-gate.js';
 import { until } from '../support/until.js';
 
 const FAULTS = new URL('../support/faults.mjs', import.meta.url).href;
@@ -25,6 +26,8 @@ const PUBLISH_MS = 20;
 const FIRST = 1_000_000;
 const NUMBER = /\b1\d{6}\b/g;
 const LEVELS = 30;
+const TRADES = 4;
+const STALLED_BYTES_PER_SECOND = 500;
 const TOPICS = ['quotes:VOD.L', 'depth:VOD.L', 'orderbook:VOD.L', 'trades:VOD.L'] as const;
 const PRODUCTS = [
   { code: 'XLON', vendor: 'LSEG', topics: ['quotes:*.L', 'trades:*.L', 'depth:*.L', 'orderbook:*.L'], delay: DELAY },
@@ -40,6 +43,7 @@ let storeDir: string;
 let nats: NatsServer;
 let publisher: NatsConnection;
 let gateway: TestGateway;
+let gate: ThrottledGate;
 let publishing: NodeJS.Timeout;
 
 function publish(): void {
@@ -48,7 +52,9 @@ function publish(): void {
   const isWhole = (n - FIRST) % 25 === 0;
   const symbol = 'VOD.L';
   send('md.quotes', { symbol, ...(isWhole ? { base_price: n } : { partial: true }), current_price: n });
-  send('md.trades', { symbol, trade_id: n, price: '1', quantity: '2', buyer_id: 'b', seller_id: 's' });
+  for (let i = 0; i < TRADES; i++) {
+    send('md.trades', { symbol, trade_id: n, price: '1', quantity: '2', buyer_id: 'b', seller_id: 's' });
+  }
   // The best bid is the newest number; it leaves one that is worse.
   const bids = Array.from({ length: isWhole ? LEVELS : 1 }, (_, i) => [String(n - i), '1']);
   send('md.books', {
@@ -93,6 +99,7 @@ beforeAll(async () => {
 afterAll(async () => {
   clearInterval(publishing);
   for (const client of late) await client.close();
+  await gate?.close();
   await gateway?.stop('SIGINT');
   await publisher?.close();
   await nats?.stop();
@@ -104,9 +111,9 @@ const subscribe = (stream: string, more: object = {}) => ({ action: 'subscribe',
 const ALL = [subscribe('quotes'), subscribe('depth', { depth: 10 }), subscribe('orderbook'), subscribe('trades')];
 
 /** Every message that the client gets is checked as it comes. */
-async function enter(commands: readonly object[]): Promise<RecordedClient> {
+async function enter(commands: readonly object[], port = new URL(gateway.url).port): Promise<RecordedClient> {
   const token = await testToken({ sub: 'late', tier: 'institutional', entitlements: ['delayed:*'] });
-  const client = await RecordedClient.connect(`${gateway.url}/ws?token=${token}`, commands, ({ bytes }) => {
+  const client = await RecordedClient.connect(`ws://127.0.0.1:${port}/ws?token=${token}`, commands, ({ bytes }) => {
     const newest = Math.max(...(bytes.toString().match(NUMBER) ?? []).map(Number));
     const ageMs = performance.now() - (publishedAtMs[newest - FIRST] ?? Number.NEGATIVE_INFINITY);
     if (ageMs < DELAY_MS) early.push(`after ${ageMs} ms: ${bytes.toString().slice(0, 300)}`);
@@ -159,14 +166,20 @@ it(
     first.send({ action: 'resync', stream: 'quotes', symbol: 'VOD.L' });
     await getsNews(first, ['depth:VOD.L', 'quotes:VOD.L'], 'another depth');
     // A client that does not keep up, and recovers.
-    const stalled = await enter([subscribe('depth', { depth: 100 }), subscribe('trades'), subscribe('quotes')]);
+    gate = await ThrottledGate.open(Number(new URL(gateway.url).port));
+    const stalled = await enter(
+      [subscribe('depth', { depth: 100 }), subscribe('trades'), subscribe('quotes')],
+      String(gate.port),
+    );
     await getsNews(stalled, ['trades:VOD.L'], 'delayed data of a client that will not read');
-    stalled.stall(true);
+    gate.bytesPerSecond = STALLED_BYTES_PER_SECOND;
     // An encoder dies.
     writeFileSync(faultFile, 'encoder throw');
     await until(async () => (await gateway.metric('millrace_encoder_restarts_total')) >= 1, 30_000, 'another encoder');
     await getsNews(first, TOPICS, 'delayed data of another encoder');
-    stalled.stall(false);
+    const isPaused = () => folder.records().some(({ k, c }) => k === 'paused' && c === stalled.id);
+    await until(isPaused, 60_000, 'the client is paused');
+    gate.bytesPerSecond = undefined;
     await getsNews(stalled, ['depth:VOD.L', 'trades:VOD.L'], 'delayed data after a stall');
     // Back where it stood, within the delay.
     const since = positionIn(first, 'trades:VOD.L');

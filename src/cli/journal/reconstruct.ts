@@ -138,10 +138,19 @@ async function* deliveriesOf(
         `warning: ${found.dropped} records of the connection's thread were lost while it was open: what was published after them, until the topic was live again, is missing below`,
       );
     }
+    noteNothing(found, topic, connection);
     yield found.takeSettled(true);
     return;
   }
   throw new CommandFailure(`the journal knows no connection ${connection}`);
+}
+
+/** Says so where nothing was sent at all, most often because the topic is another one. */
+function noteNothing(found: Deliveries, topic: string, connection: string): void {
+  if (!found.isEmpty) return;
+  const { followed } = found;
+  const topics = followed.length === 0 ? 'it followed no topic' : `it followed ${followed.join(', ')}`;
+  note(`${connection} was sent nothing on ${topic} in this period: ${topics}`);
 }
 
 const tooMuch = (topic: string): string =>

@@ -203,6 +203,7 @@ describe('millrace journal reconstruct (R70)', () => {
     const writer = await written.writer();
     for (const record of [
       { t: START_MICROS, k: 'connected', c: 'c1', w: 0, transport: 'ws', format: 'json' },
+      { t: START_MICROS, k: 'subscribed', c: 'c1', w: 0, ...view, epoch: '', seq: null },
       { t: START_MICROS + 1, k: 'live', c: 'c1', w: 0, ...view, epoch: 'e', seq: 4 },
       { t: START_MICROS + 2, k: 'emit', w: 1, ...view, epoch: 'e', runs: [[4, 5]] },
       { t: START_MICROS + 2, k: 'emit', w: 0, ...view, epoch: 'e', runs: [[4, 5]] },
@@ -262,6 +263,13 @@ describe('millrace journal reconstruct (R70)', () => {
     expect(code).toBe(1);
     record([5, 6, 7], 'other');
     expect((await ask()).stdout).toContain(`md.trades.A: ${recording} has no message of epoch e`);
+  });
+
+  it('R70 says when the connection was sent nothing on the topic', async () => {
+    record([5, 6, 7]);
+    const { code, stderr } = await ask('--topic', 'quotes:A');
+    expect(stderr).toContain('c1 was sent nothing on quotes:A in this period: it followed trades:A');
+    expect(code).toBe(0);
   });
 
   it.each([

@@ -8,7 +8,7 @@ import { FixBooksMarket, fixBooksStep, runStep } from '../../support/fix-books-m
 import { sharedFields } from '../../support/fix-wire.js';
 import { RecordedJournal } from '../../support/journal/recorded.js';
 
-const RUNS = Number(process.env.MILLRACE_PROPERTY_RUNS ?? 150);
+const RUNS = Number(process.env.MILLRACE_PROPERTY_RUNS ?? 60);
 const DELIVERIES_MAX = 100_000;
 
 function feedOf(published: readonly string[]): PastFeed {

@@ -18,7 +18,8 @@ import {
   viewOf,
 } from './delivery.js';
 import type { ViewMembers } from './kinds.js';
-import { ALWAYS, type Period, type ReadRecord } from './read.js';
+import type { ReadRecord } from './read.js';
+import type { TimeRange } from './segment-times.js';
 
 /** A delivery that a record tells. */
 interface Added {
@@ -36,6 +37,7 @@ interface Added {
 const DISORDER_MICROS_MAX = 5_000_000;
 /** Topics that are named. */
 const FOLLOWED_MAX = 20;
+const ALWAYS: TimeRange = { from: 0, to: Number.POSITIVE_INFINITY };
 const NO_DOCUMENTS: readonly DeliveredDocument[] = [];
 
 const ALL_TRADES = `trades:${ALL_SYMBOLS}`;
@@ -43,7 +45,7 @@ export class Deliveries {
   readonly #connection: string;
   readonly #topic: string;
   readonly #heldMax: number;
-  readonly #period: Period;
+  readonly #period: TimeRange;
   /** Those that were not taken yet. */
   #all: Delivery[] = [];
   /** Deliveries before this one are confirmed, or never will be. */
@@ -71,7 +73,7 @@ export class Deliveries {
    * @param topic as the journal names it. Trades of a symbol may come by way of those of all symbols
    * @param heldMax deliveries of which it is not certain yet whether they were confirmed
    */
-  constructor(connection: string, topic: string, heldMax: number, period: Period = ALWAYS) {
+  constructor(connection: string, topic: string, heldMax: number, period: TimeRange = ALWAYS) {
     this.#connection = connection;
     this.#topic = topic;
     this.#heldMax = heldMax;

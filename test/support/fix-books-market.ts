@@ -128,7 +128,6 @@ class FixBooksClient {
       views,
       tier: isInstitutional ? 'institutional' : 'retail',
       owner: 0,
-      rateClass: isInstitutional ? 0 : 2,
       hasSeqTags: true,
       topicsMax: 1000,
       entitlements: () => ENTITLED,

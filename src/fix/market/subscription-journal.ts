@@ -91,8 +91,8 @@ export class SubscriptionJournal {
   }
 
   /** The client was sent its last message, which has no entries. @param at what was sent last */
-  overrun(view: FixView, { epoch, seq }: StreamPosition): void {
-    const followed = this.#followed.get(view);
+  overrun(view: FixView | undefined, { epoch, seq }: StreamPosition): void {
+    const followed = view && this.#followed.get(view);
     const place = { epoch, prevSeq: seq, seq, checksum: undefined };
     if (followed !== undefined) this.#client.sent(followed, place, Resolution.ended);
   }

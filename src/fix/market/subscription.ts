@@ -7,12 +7,14 @@ import type { MarketClient } from './market-client.js';
 import { STALE, staleText } from './news.js';
 import type { MarketRequest } from './request.js';
 import { Resolution } from './resolution.js';
-import { bookShareOf, EVERYTHING, laneOf, statisticsShareOf, TRADES_LANE } from './shares.js';
+import { bookShareOf, EVERYTHING, statisticsShareOf } from './shares.js';
 import { Statistics } from './statistics.js';
 import { SubscribedTrades } from './subscribed-trades.js';
 import { SubscriptionJournal } from './subscription-journal.js';
 import type { FixView, ViewUser } from './view.js';
+import { ViewChoice } from './view-choice.js';
 import type { FixViews } from './views.js';
+import { wantedBook } from './wanted-book.js';
 
 const NO_ENTRIES = new Entries();
 const NOWHERE: ChainPlace = { epoch: '', prevSeq: 0, seq: 0, checksum: undefined };
@@ -20,6 +22,7 @@ const NOWHERE: ChainPlace = { epoch: '', prevSeq: 0, seq: 0, checksum: undefined
 export class Subscription implements ViewUser {
   readonly request: MarketRequest;
   readonly symbol: string;
+  readonly choice: ViewChoice;
   readonly #client: MarketClient;
   readonly #views: FixViews;
   #book: FixView | undefined;
@@ -50,6 +53,7 @@ export class Subscription implements ViewUser {
     this.symbol = symbol;
     this.#client = client;
     this.#views = views;
+    this.choice = new ViewChoice(request, symbol, client, views);
     this.#figures = new Statistics(symbol, request.statistics);
     this.#journal = client.journal && new SubscriptionJournal(client.journal, request.id);
   }
@@ -94,18 +98,14 @@ export class Subscription implements ViewUser {
   #start(): void {
     this.#isStarted = true;
     const { hasTrades, statistics } = this.request;
-    const { owner } = this.#client;
     this.#followBook(true);
     if (hasTrades) {
-      const view = this.#views.acquire('trades', this.symbol, TRADES_LANE, owner, this);
+      const view = this.choice.acquire('trades', 0, this);
       this.#journal?.follow(view, EVERYTHING, true);
       this.#trades = new SubscribedTrades(view, this, this.#client, this.#journal);
       if (view.isLive) this.#trades.begin(view, this.#isSilent);
     }
-    if (statistics.size > 0) {
-      this.#statistics = this.#views.acquire('quotes', this.symbol, laneOf(this.#client, 0), owner, this);
-      this.#journal?.follow(this.#statistics, statisticsShareOf(this.request), false);
-    }
+    if (statistics.size > 0) this.#followStatistics(true);
   }
 
   /** @param stays the connection does */
@@ -115,22 +115,22 @@ export class Subscription implements ViewUser {
     [this.#book, this.#trades, this.#statistics] = [undefined, undefined, undefined];
   }
 
-  /** The client gets another class: its book comes from another view, which `ask` follows. */
+  /** The client gets another class: book and statistics come from other views, which `ask` follows. */
   moveTo(): void {
     if (this.#isMoving) this.#await('moved');
     else if (!this.request.isFull) this.#journal?.resolved(this.#book, this.#sentPosition, this.#conflation);
   }
 
-  /** The slowest class has none below it. */
   get #isMoving(): boolean {
-    return this.#book !== undefined && this.#book.lane !== laneOf(this.#client, this.request.detail);
+    return this.choice.isMoving(this.#book) || this.choice.isMoving(this.#statistics);
   }
 
   #move(): void {
-    const before = this.#book as FixView;
-    this.#journal?.moved(before, this.#sentPosition);
+    const before = [this.#book, this.#statistics].filter(view => view !== undefined);
+    for (const view of before) this.#journal?.moved(view, this.#sentPosition);
     this.#followBook(false);
-    this.#views.release(before, this);
+    if (this.#statistics !== undefined) this.#followStatistics(false);
+    for (const view of before) this.#views.release(view, this);
   }
 
   /** The last message of a client that is logged out because it does not keep up. */
@@ -141,8 +141,7 @@ export class Subscription implements ViewUser {
       return;
     }
     this.#client.change(this, NO_ENTRIES, undefined, Resolution.ended);
-    const [view] = this.views;
-    if (view !== undefined) this.#journal?.overrun(view, view === this.#book ? this.#sentPosition : view);
+    this.#journal?.overrun(this.views[0], this.#sentPosition);
   }
 
   /** What was sent last may not have arrived: nothing is sent before a W. */
@@ -248,15 +247,21 @@ export class Subscription implements ViewUser {
   }
 
   #followBook(isAsked: boolean): void {
-    const { hasBids, hasOffers, detail } = this.request;
-    if (!hasBids && !hasOffers) return;
-    const stream = detail === 0 ? 'orderbook' : 'depth';
+    const wanted = wantedBook(this.request);
+    if (wanted === undefined) return;
     this.#hasBook = false;
-    this.#book = this.#views.acquire(stream, this.symbol, laneOf(this.#client, detail), this.#client.owner, this);
-    const { share, overlays, isShared } = bookShareOf(this.request, this.#book);
+    this.#book = this.choice.acquire(wanted.stream, this.request.detail, this);
+    this.#overlays = wanted.overlays;
+    const share = bookShareOf(this.request, wanted, this.#book);
     this.#cut = share.cut;
-    this.#overlays = overlays;
+    const isShared = !wanted.overlays && this.request.statistics.size === 0;
     this.#journal?.follow(this.#book, share, isShared, isAsked);
+  }
+
+  #followStatistics(isAsked: boolean): void {
+    this.#figures.place = undefined;
+    this.#statistics = this.choice.acquire('quotes', 0, this);
+    this.#journal?.follow(this.#statistics, statisticsShareOf(this.request), false, isAsked);
   }
 
   /** A document that was waited for, or that replaces what was sent. */
@@ -276,9 +281,8 @@ export class Subscription implements ViewUser {
     }
     this.#isWaiting = false;
     if (this.#overlays && this.#book !== undefined) this.#cut?.update(this.#book.book);
-    const book = view === this.#book ? entries : undefined;
     const at = this.#book === undefined ? place : this.#bookPlace;
-    this.#sendWhole(this.#cut?.whole() ?? book, at, entries !== undefined);
+    this.#sendWhole(this.#cut?.whole() ?? (view === this.#book ? entries : undefined), at, entries !== undefined);
     if (view.staleReason !== undefined) this.stale(view, view.staleReason, true);
     if (this.request.isSnapshot) this.#client.ended(this, undefined);
   }
@@ -286,17 +290,15 @@ export class Subscription implements ViewUser {
   #sendWhole(book: Entries | undefined, place: ChainPlace, hasDocument = true): void {
     const parts: Entries[] = book === undefined ? [] : [book];
     if (this.#statistics !== undefined) parts.push(this.#figures.whole());
-    const resolution = this.#resolution;
-    this.#client.whole(this, parts, this.#cut === undefined ? place : partOf(place), resolution);
-    this.#resolution = undefined;
+    this.#client.whole(this, parts, this.#cut === undefined ? place : partOf(place), this.#resolution);
     this.#isStaleTold = false;
     this.#sentSeq = place.seq;
-    const { isSnapshot, isFull } = this.request;
     this.#journal?.whole([this.#book, this.#statistics], [place, this.#figures.place ?? NOWHERE], {
-      resolution,
+      resolution: this.#resolution,
       isEmpty: !hasDocument && parts.every(({ count }) => count === 0),
-      changes: isSnapshot ? undefined : { resolution: isFull ? undefined : this.#conflation },
+      changes: this.request.isSnapshot ? undefined : { resolution: this.request.isFull ? undefined : this.#conflation },
     });
+    this.#resolution = undefined;
   }
 
   #statisticsChanged(news: Entries, place: ChainPlace): void {

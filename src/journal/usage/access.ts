@@ -92,11 +92,12 @@ export class Access {
 
   /** @param event not older than those before it; an older one counts as of now, because its true place is lost */
   take(event: UsageEvent): void {
-    if (event.micros > this.#nowMicros) {
+    if (event.micros > this.#nowMicros || event.isMoved) {
       this.#apply();
-      this.#nowMicros = event.micros;
+      this.#nowMicros = Math.max(this.#nowMicros, event.micros);
     }
     this.#atOnce.push(event);
+    if (event.isMoved) this.#apply();
   }
 
   /** Call after the last event: passes the remaining borders. */
@@ -172,10 +173,9 @@ export class Access {
       connection.account = account;
       for (const use of uses) this.#beginUse(connection, use, micros);
     }
-    const { entitlements } = members;
-    if (typeof members.more === 'number') this.doubts.cutEntitlements++;
-    const granted = Array.isArray(entitlements) ? entitlements.filter(text => typeof text === 'string') : [];
-    connection.entitled = this.#entitled.of(granted, account);
+    if (typeof members.more === 'number' || typeof members.reserved_more === 'number') this.doubts.cutEntitlements++;
+    const rights = { entitlements: textsOf(members.entitlements), reserved: textsOf(members.reserved) };
+    connection.entitled = this.#entitled.of(rights, account);
     for (const product of connection.entitled) this.#entitle(connection, product, micros);
   }
 
@@ -320,3 +320,6 @@ const isSame = (a: Account, b: Account): boolean =>
 /** Texts from tokens go into documents and onto terminals. */
 const textOf = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? printable(value) : undefined;
+
+const textsOf = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter(text => typeof text === 'string') : [];

@@ -186,11 +186,12 @@ function logonRefusal({ status, code, message, retryAfterSeconds }: Refusal): Lo
 /** @param wallMicros time of day, µs since the Unix epoch */
 export function recordsOf(
   outlet: JournalOutlet,
-  worker: number,
+  { worker, config }: WorkerThreadData,
   ids: ConnectionIds,
   wallMicros: () => number,
 ): FixRecords {
-  return new FixRecords({ outlet, worker, wallMicros, connectionOf: id => ids.text(id), codes: CODES });
+  const hasSeqTags = config.fix?.hasSeqTags === true;
+  return new FixRecords({ outlet, worker, hasSeqTags, wallMicros, connectionOf: id => ids.text(id), codes: CODES });
 }
 
 export function fixLogOf(log: ClientLog): FixLog {

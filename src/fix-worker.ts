@@ -76,7 +76,7 @@ export class FixWorker {
     this.#log = new ClientLog({ ids, settings: data.config, post, nowMs });
     this.#numbers = new NumberRequests(post);
     const tell = interestTeller(changes => post({ type: 'interest', changes }));
-    const records = this.#journal && recordsOf(this.#journal, data.worker, ids, () => clock.nowMicros());
+    const records = this.#journal && recordsOf(this.#journal, data, ids, () => clock.nowMicros());
     this.#views = new FixViews({ shards: data.rings.length, tell, nowMs, journal: records?.views });
     this.#server = new FixServer({
       config: data.config,

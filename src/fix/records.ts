@@ -36,6 +36,8 @@ interface RecordsOptions extends JournalOptions {
   readonly connectionOf: (connection: number) => string;
   /** The code of a close that a WebSocket would get. */
   readonly codes: Readonly<Record<FixEnd, number>>;
+  /** FIX_SEQ_TAGS. */
+  readonly hasSeqTags: boolean;
 }
 
 export class FixRecords {
@@ -51,8 +53,10 @@ export class FixRecords {
   connected({ id, address }: LoggedConnection, credential: Credential, entitlements: Entitlements): void {
     const { tier } = credential;
     const [c, user] = [this.#c(id), userOf(credential)];
-    const { worker: w } = this.#options;
-    this.#record({ k: 'connected', c, w, transport: 'fix', endpoint: ENDPOINT, format: 'fix', address, ...user, tier });
+    const { worker: w, hasSeqTags } = this.#options;
+    const tags = hasSeqTags ? { seq_tags: true as const } : undefined;
+    const how = { transport: 'fix', endpoint: ENDPOINT, format: 'fix' } as const;
+    this.#record({ k: 'connected', c, w, ...how, address, ...user, tier, ...tags });
     this.authenticated({ id }, credential, entitlements);
     this.#record({ k: 'command', c, action: 'logon' });
   }

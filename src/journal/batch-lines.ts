@@ -3,7 +3,14 @@
  * published, as `emit` records. Order is kept: rows before a record that concerns their topic are written before it.
  */
 import assert from 'node:assert/strict';
-import { EMIT_ROW_FIELDS, EmitRow, type JournalBatch, type ViewMembers, WHOLE } from '../threads/journal-records.js';
+import {
+  EMIT_ROW_FIELDS,
+  EmitRow,
+  type JournalBatch,
+  type ViewMembers,
+  WHOLE,
+  WHOLE_BEHIND,
+} from '../threads/journal-records.js';
 import { ORDERS_TOPIC, type Pseudonyms, withPseudonyms } from './privacy/record-pseudonyms.js';
 
 /** Runs in one `emit` record. */
@@ -121,11 +128,12 @@ export class BatchLines {
     const prev = rows[at + EmitRow.prev] as number;
     const seq = rows[at + EmitRow.seq] as number;
     const messages = rows[at + EmitRow.messages] as number;
-    const isWhole = prev === WHOLE;
+    const isWhole = prev < 0;
     // A single step reads the same in both forms.
     const isStepwise = isWhole || seq - prev === 1 ? undefined : messages > 1;
     const group = this.#groupOf(number, view, epoch, isWhole, isStepwise);
-    const run = `[${isWhole ? seq : prev},${seq}]`;
+    const before = !isWhole ? prev : prev === WHOLE ? seq : -prev - WHOLE_BEHIND;
+    const run = `[${before},${seq}]`;
     group.runs = group.count === 0 ? run : `${group.runs},${run}`;
     group.count++;
     group.micros = Math.max(group.micros, rows[at + EmitRow.micros] as number);

@@ -5,79 +5,56 @@
  */
 import { topicParts } from '../protocol/topic-parts.js';
 import { ALL_SYMBOLS } from '../protocol/topics.js';
+import {
+  type DeliveredDocument,
+  type Delivery,
+  type DeliveryKind,
+  keyOf,
+  type Live,
+  type Members,
+  ofClient,
+  runsOf,
+  subscriptionOf,
+  viewOf,
+} from './delivery.js';
 import type { ViewMembers } from './kinds.js';
 import type { ReadRecord } from './read.js';
-
-/** `whole`: a document sent to this connection; `published`: one that replaces what all connections of a view hold. */
-export type DeliveryKind = 'message' | 'whole' | 'published' | 'gap' | 'stale';
-
-/** A document in a frame. */
-export interface DeliveredDocument {
-  readonly topic: string;
-  readonly epoch: string;
-  readonly seq: number;
-  /** Of its view, such as `15m`; undefined: real time. */
-  readonly delay?: string | undefined;
-}
-
-export interface Delivery {
-  /** At the latest, µs since the Unix epoch. */
-  readonly t: number;
-  readonly kind: DeliveryKind;
-  readonly view: ViewMembers;
-  readonly epoch: string;
-  /** Of a gap: the position before its first message. */
-  readonly prev: number;
-  readonly seq: number;
-  /** For a gap or a stale topic. */
-  readonly reason: string;
-  /** All documents of the frame, in their order: quotes share frames. */
-  readonly documents: readonly DeliveredDocument[];
-  /** The frame of quotes says that none is missing any more. */
-  readonly isComplete: boolean;
-  /** Whether all connections of the view were told, and not this one alone. */
-  readonly isShared: boolean;
-  /** The client has certainly received it. */
-  isConfirmed: boolean;
-  /** The socket may have dropped it. */
-  mayBeLost: boolean;
-}
-
-/** A run of messages in a record. */
-type Run = readonly [prev: number, seq: number, messages?: number];
-
-type Members = Readonly<Record<string, unknown>>;
-
-interface Live {
-  readonly key: string;
-  /** Which subscription of FIX. */
-  readonly id: unknown;
-}
+import type { TimeRange } from './segment-times.js';
 
 /** A delivery that a record tells. */
 interface Added {
   readonly kind: DeliveryKind;
   readonly t: number;
   readonly record: Members;
+  readonly view: ViewMembers;
   readonly prev: number;
   readonly seq: number;
   readonly isShared: boolean;
   readonly documents?: readonly DeliveredDocument[];
 }
 
-const ALL_TRADES = `trades:${ALL_SYMBOLS}`;
-/** Members that tell views apart on one thread. */
-const KEY_MEMBERS = ['topic', 'class', 'format', 'tier', 'depth', 'stamped', 'full', 'delay', 'part'] as const;
-/** The symbol is that of a message, the id that of a subscription. */
-const VIEW_MEMBERS = [...KEY_MEMBERS, 'symbol', 'id'] as const;
+/** Times are those of neighbouring records, which may be this far apart from the order of the files. */
+const DISORDER_MICROS_MAX = 5_000_000;
+/** Topics that are named. */
+const FOLLOWED_MAX = 20;
+const ALWAYS: TimeRange = { from: 0, to: Number.POSITIVE_INFINITY };
+const NO_DOCUMENTS: readonly DeliveredDocument[] = [];
 
+const ALL_TRADES = `trades:${ALL_SYMBOLS}`;
 export class Deliveries {
   readonly #connection: string;
   readonly #topic: string;
-  readonly #max: number;
-  readonly #all: Delivery[] = [];
+  readonly #heldMax: number;
+  readonly #period: TimeRange;
+  /** Those that were not taken yet. */
+  #all: Delivery[] = [];
   /** Deliveries before this one are confirmed, or never will be. */
   #settled = 0;
+  /** Something was delivered so long after the period that nothing of the period follows. */
+  #isPast = false;
+  #hasAny = false;
+  #hasSeqTags = false;
+  readonly #followed = new Set<string>();
   #thread: unknown;
   #isOpen = false;
   #isFound = false;
@@ -90,19 +67,50 @@ export class Deliveries {
   readonly #since = new Map<string, number>();
   /** Documents of a frame, of which more follow. */
   #frame: DeliveredDocument[] = [];
+  #framePrev: unknown;
 
-  /** @param topic as the journal names it. Trades of a symbol may come by way of those of all symbols. */
-  constructor(connection: string, topic: string, max: number) {
+  /**
+   * @param topic as the journal names it. Trades of a symbol may come by way of those of all symbols
+   * @param heldMax deliveries of which it is not certain yet whether they were confirmed
+   */
+  constructor(connection: string, topic: string, heldMax: number, period: TimeRange = ALWAYS) {
     this.#connection = connection;
     this.#topic = topic;
-    this.#max = max;
+    this.#heldMax = heldMax;
+    this.#period = period;
     const [stream, name] = topicParts(topic);
     this.#symbol = stream === 'trades' && name !== ALL_SYMBOLS ? name : undefined;
   }
 
-  /** In the order in which they were sent. */
+  /** Those that were not taken yet, in the order in which they were sent. */
   get all(): readonly Delivery[] {
     return this.#all;
+  }
+
+  /** Nothing was sent in the period. */
+  get isEmpty(): boolean {
+    return !this.#hasAny;
+  }
+
+  /** How many can be taken. */
+  get settled(): number {
+    return this.#settled;
+  }
+
+  /** No further record matters: everything of the period is settled. */
+  get isDone(): boolean {
+    return this.#isPast && (this.#all[this.#settled]?.t ?? Number.POSITIVE_INFINITY) > this.#period.to;
+  }
+
+  /** Takes those whose marks no further record changes; once the journal has ended, all. */
+  takeSettled(hasEnded = false): readonly Delivery[] {
+    const count = hasEnded ? this.#all.length : this.#settled;
+    const taken = this.#all.slice(0, count);
+    this.#all = this.#all.slice(count);
+    this.#settled = 0;
+    for (const [subscription, at] of this.#since) this.#since.set(subscription, Math.max(0, at - count));
+    const { from, to } = this.#period;
+    return taken.filter(({ t }) => t >= from && t <= to);
   }
 
   /** The journal has the connection. */
@@ -113,6 +121,11 @@ export class Deliveries {
   /** There are more, which are left out. */
   get isTooMuch(): boolean {
     return this.#isTooMuch;
+  }
+
+  /** Topics that it was subscribed to: the first of them. */
+  get followed(): readonly string[] {
+    return [...this.#followed];
   }
 
   /** Records of its thread that the journal could not take while the connection was open. */
@@ -163,8 +176,10 @@ export class Deliveries {
     if (k === 'connected') {
       this.#thread = record.w;
       this.#isOpen = true;
+      this.#hasSeqTags = record.seq_tags === true;
     } else if (k === 'confirmed') this.#confirm(Number(record.at), t);
     else if (k === 'closed') this.#end();
+    else if (k === 'subscribed' && this.#followed.size < FOLLOWED_MAX) this.#followed.add(String(record.topic));
     else if (k === 'snapshot') this.#snapshot(t, record);
     else if (this.#concerns(record)) this.#ofTopic(t, record);
   }
@@ -172,14 +187,16 @@ export class Deliveries {
   #ofTopic(t: number, record: Members): void {
     switch (record.k) {
       case 'sent':
-        for (const run of runsOf(record)) this.#run(t, record, run, false);
+        this.#runs(t, record, false);
         break;
-      case 'live':
+      case 'live': {
         this.#thread = record.w;
         this.#isOpen = true;
-        this.#live.set(subscriptionOf(record), { key: keyOf(record), id: record.id });
+        const { id, epoch, seq, resolution } = record;
+        this.#live.set(subscriptionOf(record), { key: keyOf(record), id, epoch, seq: Number(seq), resolution });
         this.#since.set(subscriptionOf(record), this.#all.length);
         break;
+      }
       case 'paused':
         this.#pause(record);
         break;
@@ -194,21 +211,19 @@ export class Deliveries {
 
   /** A document, or one of several that share a frame: all of them but the last one say how many follow. */
   #snapshot(t: number, record: Members): void {
-    const seq = Number(record.seq);
-    const { topic, epoch, delay } = record;
-    this.#frame.push({
-      topic: String(topic),
-      epoch: String(epoch),
-      seq,
-      delay: delay === undefined ? undefined : String(delay),
-    });
+    if (this.#frame.length === 0) this.#framePrev = record.prev;
+    const { topic, epoch, seq } = record;
+    this.#frame.push({ topic: String(topic), epoch: String(epoch), seq: Number(seq), view: viewOf(record) });
     if (Number(record.more ?? 0) > 0) return;
     const documents = this.#frame;
     this.#frame = [];
     const own = documents.find(({ topic }) => topic === this.#topic);
-    if (own === undefined) return;
-    const prev = typeof record.prev === 'number' ? record.prev : own.seq;
-    this.#add({ kind: 'whole', t, record, prev, seq: own.seq, isShared: false, documents });
+    const first = documents[0];
+    if (own === undefined || first === undefined) return;
+    // Messages of FIX are numbered as what comes first in them is.
+    const main = own.view.format === 'fix' ? first : own;
+    const prev = typeof this.#framePrev === 'number' ? this.#framePrev : main.seq;
+    this.#add({ kind: 'whole', t, record, view: main.view, prev, seq: main.seq, isShared: false, documents });
   }
 
   /** A client of FIX may follow a view more than once, and gets a message for each. */
@@ -216,7 +231,7 @@ export class Deliveries {
     if (this.#live.size === 0) return;
     const key = keyOf(record);
     for (const live of this.#live.values()) {
-      if (live.key === key) this.#shared(t, live.id === undefined ? record : { ...record, id: live.id });
+      if (live.key === key) this.#shared(t, live.id === undefined ? record : ofClient(record, live));
     }
   }
 
@@ -224,50 +239,70 @@ export class Deliveries {
   #shared(t: number, record: Members): void {
     if (record.k === 'gap' || record.k === 'stale') this.#announce(t, record, true);
     if (record.k !== 'emit') return;
-    for (const run of runsOf(record)) {
-      if (record.whole === true) this.#whole(t, record, run);
-      else this.#run(t, record, run, true);
+    this.#runs(t, record, true);
+  }
+
+  #runs(t: number, record: Members, isShared: boolean): void {
+    const kind = record.whole === true ? 'published' : 'message';
+    const base = { kind, t, record, view: viewOf(record), isShared } as const;
+    for (const [prev, seq, messages = 1] of runsOf(record)) {
+      if (messages === 1) this.#add({ ...base, prev, seq });
+      else for (let at = prev; at < seq; at++) this.#add({ ...base, prev: at, seq: at + 1 });
     }
-  }
-
-  #whole(t: number, record: Members, [prev, seq]: Run): void {
-    this.#add({ kind: 'published', t, record, prev, seq, isShared: true });
-  }
-
-  #run(t: number, record: Members, [prev, seq, messages = 1]: Run, isShared: boolean): void {
-    const kind = 'message';
-    if (messages === 1) this.#add({ kind, t, record, prev, seq, isShared });
-    else for (let at = prev; at < seq; at++) this.#add({ kind, t, record, prev: at, seq: at + 1, isShared });
   }
 
   #announce(t: number, record: Members, isShared: boolean): void {
+    const view = viewOf(record);
     if (record.k === 'stale') {
       const seq = Number(record.seq);
-      this.#add({ kind: 'stale', t, record, prev: seq, seq, isShared });
+      this.#add({ kind: 'stale', t, record, view, prev: seq, seq, isShared });
     } else {
       const prev = Number(record.from) - 1;
-      this.#add({ kind: 'gap', t, record, prev, seq: Number(record.to), isShared });
+      this.#add({ kind: 'gap', t, record, view, prev, seq: Number(record.to), isShared });
     }
   }
 
-  #add({ record, documents = [], ...added }: Added): void {
-    if (this.#all.length === this.#max) {
+  #add({ record, documents = NO_DOCUMENTS, ...added }: Added): void {
+    const { from, to } = this.#period;
+    const { t } = added;
+    if (t > to + DISORDER_MICROS_MAX) this.#isPast = true;
+    // What comes later decides only about what came before it.
+    if (t < from - DISORDER_MICROS_MAX || (t > to && this.#joins(added, record))) return;
+    if (this.#all.length - this.#settled >= this.#heldMax) {
       this.#isTooMuch = true;
       return;
     }
     const epoch = String(record.epoch);
     const reason = typeof record.reason === 'string' ? record.reason : '';
     const isComplete = record.complete === true;
+    this.#hasAny ||= t >= from && t <= to;
+    const { kind, view, prev, seq, isShared } = added;
     this.#all.push({
-      ...added,
-      view: viewOf(record),
+      t,
+      kind,
+      view,
       epoch,
+      prev,
+      seq,
       reason,
       documents,
       isComplete,
+      resolution: record.resolution as Delivery['resolution'],
+      isEmpty: record.empty === true,
+      hasSeqTags: this.#hasSeqTags,
+      isShared,
       isConfirmed: false,
       mayBeLost: false,
     });
+  }
+
+  /** Behind the period, one delivery stands for others of its kind: the one that `#pause` finds first. */
+  #joins({ kind, view, seq, isShared }: Omit<Added, 'record'>, { epoch }: Members): boolean {
+    const last = this.#all.at(-1);
+    if (last === undefined || last.t <= this.#period.to || last.kind !== kind || last.isShared !== isShared)
+      return false;
+    if (last.view.topic !== view.topic || last.view.symbol !== view.symbol || last.view.id !== view.id) return false;
+    return last.epoch === epoch && last.seq <= seq;
   }
 
   /**
@@ -305,21 +340,4 @@ export class Deliveries {
       delivery.isConfirmed = !delivery.mayBeLost;
     }
   }
-}
-
-function runsOf({ runs }: Members): readonly Run[] {
-  return Array.isArray(runs) ? (runs as Run[]) : [];
-}
-
-function subscriptionOf({ topic, id = '' }: Members): string {
-  return `${String(topic)}\n${String(id)}`;
-}
-
-function keyOf(record: Members): string {
-  return KEY_MEMBERS.map(name => String(record[name] ?? '')).join('\n');
-}
-
-function viewOf(record: Members): ViewMembers {
-  const members = VIEW_MEMBERS.flatMap(name => (record[name] === undefined ? [] : [[name, record[name]]]));
-  return Object.fromEntries(members) as ViewMembers;
 }

@@ -50,11 +50,17 @@ const view = {
   delay: z.string().optional(),
   /** On a topic of all symbols: the symbol whose sequences these are. */
   symbol: z.string().optional(),
-  /** FIX: what a client wants of a book: best levels per side, `b` bids, `o` offers, `w` the whole of it at each change. */
+  /**
+   * FIX: what a client wants of a book: best levels per side, `b` bids, `o` offers, `w` the whole of it at each change. Or of a
+   * quote: entry types, and `u` where changes name no position, because the messages are numbered as a book is.
+   */
   part: z.string().optional(),
   /** FIX: the MDReqID of a record about one connection, which may follow a topic more than once. */
   id: text.optional(),
 };
+
+/** FIX: ApplQueueResolution (814) of the messages; 3 in a change: it has no entries. */
+const resolution = z.literal([1, 2, 3]).optional();
 
 /** Members that name a view. */
 export const VIEW_NAMES: ReadonlySet<string> = new Set(Object.keys(view));
@@ -81,6 +87,8 @@ export const KINDS = {
     address: z.string(),
     user: z.string().optional(),
     tier: z.enum(TIERS),
+    /** FIX: messages carry their positions (FIX_SEQ_TAGS). */
+    seq_tags: z.literal(true).optional(),
   }),
   authenticated: kind(
     'Who the client is and what it may see: at the start, and after each new credential. `entitlements` includes what roles and defaults grant; `reserved` is the market data that `POLICY_FILE` keeps for roles that the client lacks.',
@@ -164,8 +172,8 @@ export const KINDS = {
     id: view.id,
   }),
   snapshot: kind(
-    'A whole document is sent to this connection alone. Quotes share frames: `more` documents follow in the same frame, and `complete` ' +
-      'means that the frame says so.',
+    'A whole document is sent to this connection alone. Quotes share frames, as the parts of a FIX message do: `more` documents follow in ' +
+      'the same frame. `complete` means that the frame says so.',
     {
       c: connection,
       ...view,
@@ -175,6 +183,9 @@ export const KINDS = {
       prev: seq.optional(),
       more: count.optional(),
       complete: z.literal(true).optional(),
+      /** FIX: there was no document, and so the message has no entries. */
+      empty: z.literal(true).optional(),
+      resolution,
     },
   ),
   live: kind('From here on, each `emit` of this view by the same thread after this position reaches this connection.', {
@@ -183,6 +194,7 @@ export const KINDS = {
     ...view,
     epoch,
     seq,
+    resolution,
   }),
   paused: kind(
     'The view of the topic no longer reaches this connection. `seq` is the last position certainly handed to its socket: anything that ' +
@@ -202,6 +214,7 @@ export const KINDS = {
     ...view,
     epoch,
     runs: z.array(run),
+    resolution,
   }),
   gap: kind('Messages `from` to `to` are lost, for one connection or for a whole view, and the clients are told.', {
     c: connection.optional(),

@@ -18,8 +18,12 @@ export interface PastMessage {
 export interface PastFeed {
   /** `the recording` or `stream MILLRACE`, for messages to people. */
   readonly name: string;
+  /** What makes messages reconstructible that are not, as a sentence for people. */
+  readonly remedy: string;
   /** The numbering that an epoch of clients counts in; undefined: none of this feed. */
   numberingOf(epoch: string): string | undefined;
+  /** Why there is none, and what would help. */
+  unknownEpoch(epoch: string): string;
   /** Messages of these subjects that left the feed, with `after < seq < before`. */
   mayHaveLost(after: number, before: number): boolean;
   /** All messages of these subjects; those of one subject in their order. @throws {Error} when the feed cannot be read */

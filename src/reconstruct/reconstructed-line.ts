@@ -1,5 +1,4 @@
 /** A reconstructed message as a line of JSON. */
-import { FIX_HEADER_BYTES } from '../threads/fix-entries.js';
 import type { Reconstructed } from './reconstruction.js';
 
 /** `{"t":…,"mark":"sent"|"confirmed","frame":…}`, or `missing` instead of `frame`; `unknown` names what the frame cannot have. */
@@ -11,10 +10,8 @@ export function reconstructedLine({ delivery, frame, missing, lacksTime }: Recon
   return `${head}${unknown},"frame":${textOf(frame, delivery)}}`;
 }
 
-/** JSON as it was sent; MessagePack in base64; the fields of FIX entries, each with its SOH. */
-function textOf(frame: Buffer, { kind, view }: Reconstructed['delivery']): string {
+/** JSON as it was sent; MessagePack in base64; FIX as text, each field with its SOH. */
+function textOf(frame: Buffer, { view }: Reconstructed['delivery']): string {
   if (view.format === 'msgpack') return JSON.stringify(frame.toString('base64'));
-  // Announcements are JSON in all formats of text.
-  if (view.format === 'json' || kind === 'gap' || kind === 'stale') return frame.toString('utf8');
-  return JSON.stringify(frame.toString('utf8', FIX_HEADER_BYTES));
+  return view.format === 'json' ? frame.toString('utf8') : JSON.stringify(frame.toString('utf8'));
 }

@@ -1,7 +1,8 @@
 /** Turns what a journal says was sent into the messages themselves, from the messages that publishers sent. */
 import { EVENT_KINDS } from '../encoder/event-kinds.js';
+import { Resolution } from '../fix/market/resolution.js';
 import { composeQuotes } from '../gateway/sending/snapshot-frames.js';
-import type { DeliveredDocument, Delivery } from '../journal/deliveries.js';
+import type { DeliveredDocument, Delivery } from '../journal/delivery.js';
 import type { ViewMembers } from '../journal/kinds.js';
 import { stringifyExact } from '../protocol/exact-json.js';
 import { packedBytes } from '../protocol/msgpack-writer.js';
@@ -11,6 +12,8 @@ import { REALTIME } from '../protocol/view-options.js';
 import { depthDetail, FIX_VARIANT, laneOf, laneWith, TRADES_FULL } from '../threads/lanes.js';
 import { BookDocuments, QuoteDocuments } from './documents.js';
 import { EventReplay } from './event-replay.js';
+import { FixMessages } from './fix-messages.js';
+import { fixPartOf } from './fix-part.js';
 import { FrameBytes } from './frame-bytes.js';
 import type { PastFeed } from './past-feed.js';
 import { StateReplay } from './state-replay.js';
@@ -49,6 +52,7 @@ export class Reconstruction {
   readonly #feed: PastFeed;
   readonly #nameOf: (topic: string) => string;
   readonly #frames = new FrameBytes();
+  readonly #fix = new FixMessages();
   readonly #jobs: (Job | undefined)[];
   readonly #replays = new Map<string, SubjectReplay>();
   #next = 0;
@@ -74,6 +78,7 @@ export class Reconstruction {
       for await (const message of this.#feed.messages(subjects)) {
         this.#replays.get(message.subject)?.take(message);
         yield* this.#ready();
+        if (this.#next === this.#jobs.length) return;
         if (this.#aheadBytes > AHEAD_BYTES_MAX) throw new Error('too much at once: choose a shorter period');
       }
     }
@@ -92,32 +97,55 @@ export class Reconstruction {
   #plan(job: Job): void {
     const { delivery } = job;
     const { kind, view } = delivery;
-    if (kind === 'gap' || kind === 'stale') this.#found(job, announcement(delivery, this.#nameOf(view.topic)));
-    else if (view.part !== undefined) {
-      this.#missing(job, `${view.topic}: FIX client's part ${view.part} of the book, which is cut from the view`);
-    } else if (isQuotesAnswer(delivery)) this.#planQuotes(job);
+    if (view.format === 'fix') this.#planFix(job);
+    else if (kind === 'gap' || kind === 'stale') this.#found(job, announcement(delivery, this.#nameOf(view.topic)));
+    else if (isQuotesAnswer(delivery)) this.#planQuotes(job);
     else {
       const [stream] = topicParts(view.topic) as [Stream, string];
-      const name = view.symbol ?? topicName(view.topic);
       const { prev, seq, epoch } = delivery;
-      this.#want(job, { stream, name, view, form: formOf(delivery, stream), epoch, prev, seq }, (frame, lacksTime) =>
+      this.#want(job, { view, form: formOf(delivery, stream), epoch, prev, seq }, (frame, lacksTime) =>
         this.#found(job, frame, lacksTime),
       );
+    }
+  }
+
+  /** A message has the entries of one view, or those of a book and of statistics. */
+  #planFix(job: Job): void {
+    const { delivery } = job;
+    const { kind, view, epoch, prev, seq, documents, isEmpty, resolution } = delivery;
+    if (kind === 'gap' || kind === 'stale') {
+      this.#found(job, this.#fix.announcement(delivery));
+      return;
+    }
+    // The last message of a client that does not keep up has no entries.
+    if (isEmpty || (kind === 'message' && resolution === Resolution.ended)) {
+      this.#found(job, this.#fix.message(delivery, []));
+      return;
+    }
+    const [stream] = topicParts(view.topic) as [Stream, string];
+    const form = formOf(delivery, stream);
+    const wanted = documents.length > 1 ? documents : [{ epoch, seq, view }];
+    const parts: (Buffer | undefined)[] = wanted.map(() => undefined);
+    job.left = wanted.length;
+    for (const [i, one] of wanted.entries()) {
+      this.#want(job, { ...one, form, prev: documents.length > 1 ? one.seq : prev }, bytes => {
+        parts[i] = bytes;
+        const found = parts.filter(part => part !== undefined);
+        if (found.length === wanted.length) this.#found(job, this.#fix.message(delivery, found));
+      });
     }
   }
 
   /** Several quotes share a frame. */
   #planQuotes(job: Job): void {
     const { isComplete, view, epoch: ownEpoch, seq: ownSeq } = job.delivery;
-    const own = [{ topic: view.topic, epoch: ownEpoch, seq: ownSeq, delay: view.delay }];
+    const own = [{ topic: view.topic, epoch: ownEpoch, seq: ownSeq, view }];
     const documents = job.delivery.documents.length > 0 ? job.delivery.documents : own;
     const parts = new Map<DeliveredDocument, Buffer>();
     job.left = documents.length;
     for (const document of documents) {
-      const { topic, epoch, seq, delay } = document;
-      const name = topicName(topic);
-      const viewOfIt = { ...view, delay };
-      this.#want(job, { stream: 'quotes', name, view: viewOfIt, form: 'answer', epoch, prev: seq, seq }, bytes => {
+      const { epoch, seq } = document;
+      this.#want(job, { view: document.view, form: 'answer', epoch, prev: seq, seq }, bytes => {
         parts.set(document, bytes);
         if (parts.size < documents.length) return;
         const quotes = documents.map(one => ({
@@ -132,30 +160,22 @@ export class Reconstruction {
 
   #want(
     job: Job,
-    {
-      stream,
-      name,
-      view,
-      ...wanted
-    }: Pick<Wanted, 'form' | 'epoch' | 'prev' | 'seq'> & {
-      readonly stream: Stream;
-      readonly name: string;
-      readonly view: Pick<ViewMembers, 'format' | 'depth' | 'stamped' | 'full'> & {
-        readonly delay?: string | undefined;
-      };
-    },
+    { view, form, epoch, prev, seq }: Pick<Wanted, 'form' | 'epoch' | 'prev' | 'seq'> & { readonly view: ViewMembers },
     found: Wanted['found'],
   ): void {
-    const numbering = this.#feed.numberingOf(undelayed(wanted.epoch, view.delay));
+    const [stream] = topicParts(view.topic) as [Stream, string];
+    const name = view.symbol ?? topicName(view.topic);
+    const numbering = this.#feed.numberingOf(undelayed(epoch, view.delay));
     const subject = subjectOf(sourceKindOf(stream), this.#nameOf(topicOf(stream, name)));
     const missing = (why: string): void => this.#missing(job, why);
     if (numbering === undefined) {
-      missing(`${subject}: epoch ${wanted.epoch} is not one of ${this.#feed.name}`);
+      missing(`${subject}: ${this.#feed.unknownEpoch(epoch)}`);
       return;
     }
     this.#replayOf(subject, stream, name).want({
-      ...wanted,
+      ...{ form, epoch, prev, seq },
       numbering,
+      part: view.part === undefined ? undefined : fixPartOf(view.part, name),
       lane: laneOfView(view, stream),
       sentMicros: job.delivery.t,
       found,

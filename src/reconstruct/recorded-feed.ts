@@ -8,6 +8,8 @@ const RESTARTED = '~';
 
 export class RecordedFeed implements PastFeed {
   readonly name: string;
+  readonly remedy =
+    'A recording serves if it has every message from the first whole one of the topic on, and if publishers number their messages (headers Seq and Epoch, as millrace/publisher sends them). Without such headers, let the gateway read a stream (JETSTREAM=on), and use --jetstream.';
   readonly #file: string;
   /** Lines that are no messages. */
   malformed = 0;
@@ -20,6 +22,12 @@ export class RecordedFeed implements PastFeed {
   /** Publishers number their messages: their epochs are those of clients, unless one restarted unseen. */
   numberingOf(epoch: string): string | undefined {
     return epoch === '' || epoch.includes(RESTARTED) ? undefined : epoch;
+  }
+
+  unknownEpoch(epoch: string): string {
+    return epoch === ''
+      ? 'there was no data yet'
+      : `epoch ${epoch} began when a publisher restarted and named no other one, which ${this.name} does not show`;
   }
 
   /** A hole shows in the publisher's numbers. */

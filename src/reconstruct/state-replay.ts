@@ -4,9 +4,10 @@ import type { Encodable } from '../encoder/frame-encoder.js';
 import { REALTIME } from '../protocol/view-options.js';
 import { timeOfDayAt } from '../protocol/wall-clock.js';
 import type { RejectReason } from '../threads/batch.js';
-import { detailOfLane } from '../threads/lanes.js';
+import { detailOfLane, FIX_VARIANT, variantOfLane } from '../threads/lanes.js';
 import { FrameKind } from '../threads/ring.js';
 import type { Documents } from './documents.js';
+import type { PartSource } from './fix-part.js';
 import type { FrameBytes } from './frame-bytes.js';
 import type { PastFeed, PastMessage } from './past-feed.js';
 import { SubjectReplay } from './subject-replay.js';
@@ -77,29 +78,35 @@ export class StateReplay extends SubjectReplay {
     documents.label = epoch;
     const from = form === 'change' ? this.#takeKept(wanted, detail) : undefined;
     const picture = documents.picture(detail);
-    let frame: Encodable | undefined;
-    if (form === 'change') {
-      if (from === undefined) {
-        wanted.missing(
-          `${this.subject}: the document of message ${prev} of epoch ${epoch}, which the change to ${seq} starts from`,
-        );
-        return;
-      }
-      frame = documents.change(detail, from, prev);
-    } else if (picture !== undefined) {
-      frame = form === 'answer' ? documents.answer(detail, picture) : documents.document(detail, picture, prev);
+    if (form === 'change' && from === undefined) {
+      wanted.missing(
+        `${this.subject}: the document of message ${prev} of epoch ${epoch}, which the change to ${seq} starts from`,
+      );
+      return;
     }
+    const whole = (shown: unknown) =>
+      shown === undefined ? undefined : this.#bytes(lane, documents.document(detail, shown, prev));
+    const change = () => this.#bytes(lane, documents.change(detail, from, prev));
+    const source: PartSource = { from: () => whole(from), to: () => whole(picture), change };
+    let frame: Buffer | undefined;
+    if (wanted.part !== undefined) frame = wanted.part.of(form === 'change', source);
+    else if (form === 'change') frame = change();
+    else if (form === 'document') frame = whole(picture);
+    else if (picture !== undefined) frame = this.#bytes(lane, documents.answer(detail, picture), false);
     if (frame === undefined) {
       wanted.missing(`${this.subject}: nothing changes from message ${prev} to ${seq}, although a change was sent`);
       return;
     }
-    const encodable = frame;
-    const isFrame = form !== 'answer';
-    wanted.found(
-      this.#frames.of(lane, (encoder, masks) =>
-        encoder.emitEncodable(FrameKind.delta, REALTIME, detail, masks, documents.position, encodable, isFrame),
-      ),
-      documents.lacksTime(detail),
+    wanted.found(frame, variantOfLane(lane) !== FIX_VARIANT && documents.lacksTime(detail));
+  }
+
+  /** The bytes of a frame, or of a part of one. */
+  #bytes(lane: number, encodable: Encodable | undefined, isFrame = true): Buffer | undefined {
+    if (encodable === undefined) return undefined;
+    const detail = detailOfLane(lane);
+    const { position } = this.#documents;
+    return this.#frames.of(lane, (encoder, masks) =>
+      encoder.emitEncodable(FrameKind.delta, REALTIME, detail, masks, position, encodable, isFrame),
     );
   }
 

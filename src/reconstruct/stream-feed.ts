@@ -16,6 +16,8 @@ const LATER_EPOCH = /^[-.]/;
 
 export class StreamFeed implements PastFeed {
   readonly name: string;
+  readonly remedy =
+    'A stream serves if the gateway read it (JETSTREAM=on), and if its limits keep messages for as long as you need to reconstruct them.';
   readonly #manager: JetStreamManager;
   readonly #names: NatsNames;
   readonly #stream: string;
@@ -43,6 +45,11 @@ export class StreamFeed implements PastFeed {
   numberingOf(epoch: string): string | undefined {
     const isOfStream = epoch.startsWith(this.#epoch) && LATER_EPOCH.test(epoch.slice(this.#epoch.length) || '-');
     return isOfStream ? this.#epoch : undefined;
+  }
+
+  unknownEpoch(epoch: string): string {
+    if (epoch === '') return 'there was no data yet';
+    return `epoch ${epoch} is not one of ${this.name}, whose epochs begin with ${this.#epoch}: the gateway read another feed, or the stream was created again since`;
   }
 
   /** The server does not say which subjects the deleted messages had. */

@@ -13,6 +13,9 @@ interface Hole {
 /** Between the server that stores messages and the gateway. */
 const CLOCK_DIFFERENCE_MICROS_MAX = 1_000_000;
 
+/** Numberings that are remembered, only to say exactly what is missing. */
+const NUMBERINGS_MAX = 10_000;
+
 export abstract class SubjectReplay {
   readonly subject: string;
   readonly #feed: PastFeed;
@@ -21,6 +24,7 @@ export abstract class SubjectReplay {
   #lastSeq = 0;
   #messages = 0;
   #unnumbered = 0;
+  readonly #numberings = new Set<string>();
   /** The newest hole in this numbering; undefined: none. */
   protected hole: Hole | undefined;
 
@@ -52,6 +56,7 @@ export abstract class SubjectReplay {
       this.begin();
       this.hole = undefined;
       this.#numbering = numbering;
+      if (this.#numberings.size < NUMBERINGS_MAX) this.#numberings.add(numbering);
     } else if (seq <= this.#lastSeq) return;
     else if (this.isHole(this.#lastSeq, message)) {
       this.hole = { from: this.#lastSeq + 1, to: seq - 1 };
@@ -85,13 +90,15 @@ export abstract class SubjectReplay {
     return contiguous ? seq !== after + 1 : this.#feed.mayHaveLost(after, seq);
   }
 
-  #absence({ seq, epoch }: Wanted): string {
+  #absence({ seq, epoch, numbering }: Wanted): string {
     const { subject } = this;
     const { name } = this.#feed;
     if (seq === 0) return `${subject}: the document is of an epoch before ${epoch}`;
-    if (this.#messages > 0 && this.#unnumbered === this.#messages) {
-      return `${subject}: its messages in ${name} have no positions (headers Seq and Epoch)`;
+    if (this.#messages === 0) return `${name} has no message of ${subject}`;
+    if (this.#unnumbered === this.#messages) {
+      return `${subject}: its messages in ${name} have no positions (headers Seq and Epoch), so the gateway counted them itself`;
     }
+    if (!this.#numberings.has(numbering)) return `${subject}: ${name} has no message of epoch ${epoch}`;
     return `${subject}: ${name} lacks message ${seq} of epoch ${epoch}`;
   }
 }

@@ -1,3 +1,5 @@
+import type { FixPart } from './fix-part.js';
+
 /** A frame, or a part of one, that is asked for by its position among the messages of a subject. */
 export interface Wanted {
   /**
@@ -14,6 +16,8 @@ export interface Wanted {
   readonly sentMicros: number;
   /** A lane of any class (threads/lanes.ts): frames do not name theirs. */
   readonly lane: number;
+  /** What of it a client of FIX gets; undefined: everything. */
+  readonly part?: FixPart | undefined;
   /**
    * @param payload with `ts_sent` as the placeholder
    * @param lacksTime its publisher gave no time: the gateway's own stood in its place, and now 1970-01-01

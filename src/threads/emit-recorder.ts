@@ -3,7 +3,7 @@
  * The journal thread turns the rows into `emit` records.
  */
 import type { ProducerCells } from './journal-cells.js';
-import { EMIT_ROW_FIELDS, EmitRow, type ViewMembers, WHOLE } from './journal-records.js';
+import { EMIT_ROW_FIELDS, EmitRow, type ViewMembers, WHOLE, WHOLE_BEHIND } from './journal-records.js';
 
 /** Rows collected at most; then they are posted at once. */
 const ROWS_MAX = 16_384;
@@ -106,9 +106,11 @@ export class EmitRecorder {
     this.#add(view, prev, seq, micros);
   }
 
-  /** A whole document is published to the view. */
-  whole(view: number, seq: number, micros: number): void {
-    this.#add(view, WHOLE, seq, micros);
+  /** A whole document is published to the view. @param prev the position that it names as the one before it */
+  whole(view: number, seq: number, micros: number, prev = seq): void {
+    this.#add(view, prev === seq ? WHOLE : -prev - WHOLE_BEHIND, seq, micros);
+    // A message behind sequence 0 must not join it.
+    this.#lastRows[view] = NO_ROW;
   }
 
   /** A record comes next: rows so far are not extended by what follows it. */

@@ -20,8 +20,10 @@ export interface JournalStart {
 /** Fields of a row of published messages. */
 export const EmitRow = { view: 0, epoch: 1, prev: 2, seq: 3, messages: 4, micros: 5 } as const;
 export const EMIT_ROW_FIELDS = 6;
-/** `prev` of a whole document. */
+/** `prev` of a whole document that names its own position as the one before it. */
 export const WHOLE = -1;
+/** The same, of one that names another position: the sum of both is `prev` negated. */
+export const WHOLE_BEHIND = 2;
 
 /** Producer → journal thread. Everything is in the order in which it happened. */
 export interface JournalBatch {

@@ -10,23 +10,21 @@ import { join } from 'node:path';
 import { connect, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { FixSocket, fixPortOf } from '../support/fix-socket.js';
+import { sharedFields } from '../support/fix-wire.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { handedIn } from '../support/journal/derived.js';
 import { JournalFolder } from '../support/journal/folder.js';
+import { compare, type Told, told } from '../support/journal/reconstructed.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
-import { type Received, RecordedClient } from '../support/recorded-client.js';
+import { RecordedClient } from '../support/recorded-client.js';
 import { ThrottledGate } from '../support/throttled-gate.js';
 import { until } from '../support/until.js';
-import { runCli } from '../unit/cli/run-cli.js';
 
 const FAULTS = new URL('../support/faults.mjs', import.meta.url).href;
 const SYMBOLS = ['AAPL', 'MSFT'] as const;
 const TICK_MS = 5;
 const PER_TICK = 2;
 const THROTTLED_BYTES_PER_SECOND = 30_000;
-const STAMP = /"ts_sent":\d{16}/g;
-const NO_STAMP = '"ts_sent":1000000000000000';
-const WIDTH_OF_STAMP = 8;
 /** The clocks of both processes, and the time that the end of a connection takes to arrive. */
 const END_MS = 500;
 const folder = new JournalFolder();
@@ -130,7 +128,8 @@ function publish(): void {
     const isWhole = n % 40 < 2;
     send(`md.quotes.${symbol}`, {
       symbol,
-      ...(isWhole ? { current_price: price, volume: String(n) } : { partial: true }),
+      ...(isWhole ? { current_price: price, volume: String(n), open: String(n % 7) } : { partial: true }),
+      ...(n % 11 === 0 ? { high: price } : undefined),
       bid: price,
     });
     const levels = (from: number) =>
@@ -180,6 +179,7 @@ beforeAll(async () => {
     SYMBOLS: symbols.join(','),
     FIX_PORT: '0',
     FIX_HEARTBEAT_MIN: '1s',
+    FIX_SEQ_TAGS: 'on',
     WORKERS: '2',
     ENCODERS: '2',
     WS_PING_INTERVAL: '1s',
@@ -206,77 +206,11 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** A message as it was received, with the time at which it was sent taken out. */
-function unstamped({ bytes, isBinary }: Received, isStamped: boolean): string {
-  if (!isBinary) return bytes.toString().replace(STAMP, NO_STAMP);
-  return (isStamped ? bytes.subarray(0, -WIDTH_OF_STAMP) : bytes).toString('base64');
-}
-
-const isAnnouncement = (value: unknown): boolean =>
-  ['gap', 'stale'].includes(String((value as { readonly type?: unknown }).type));
-
-function untimed(value: unknown): object {
-  const { since: _, ts_event: __, ts_sent: ___, ...rest } = value as Record<string, unknown>;
-  return rest;
-}
-
-/** A line of the command. */
-interface Told {
-  readonly t: number;
-  readonly mark: 'sent' | 'confirmed';
-  readonly frame: unknown;
-  readonly missing?: string;
-  /** The frame as it stands in the line. */
-  readonly text: string;
-}
-
-async function told(connection: string, topic: string): Promise<Told[]> {
-  const from = ['--jetstream', '--stream', 'MARKET', '--nats', nats.url];
-  const args = ['journal', 'reconstruct', folder.path, '--connection', connection, '--topic', topic, ...from];
-  const { code, stdout, stderr } = await runCli(args, { ...folder.env });
-  expect(stderr).toMatch(/\d+ messages, 0 of them cannot be reconstructed\n$/);
-  expect(code).toBe(0);
-  const lines = stdout.split('\n').filter(line => line !== '');
-  return lines.map(line => ({
-    ...JSON.parse(line),
-    text: line.slice(line.indexOf('"frame":') + '"frame":'.length, -1),
-  }));
-}
-
-/** The text to compare a received message with. */
-function textOf({ frame, text }: Told, isBinary: boolean, isStamped: boolean): string {
-  if (!isBinary) return text;
-  const bytes = Buffer.from(String(frame), 'base64');
-  return (isStamped ? bytes.subarray(0, -WIDTH_OF_STAMP) : bytes).toString('base64');
-}
-
-function isSame(line: Told, message: Received, isStamped: boolean): boolean {
-  if (!message.isBinary && isAnnouncement(message.value)) {
-    return JSON.stringify(untimed(line.frame)) === JSON.stringify(untimed(message.value));
-  }
-  return textOf(line, message.isBinary, isStamped) === unstamped(message, isStamped);
-}
-
-/** Everything received is told, in order, and everything told as confirmed was received. */
-function compare(lines: readonly Told[], received: readonly Received[], isStamped: boolean, what: string): number {
-  let at = 0;
-  for (const message of received) {
-    const found = lines.findIndex((line, i) => i >= at && isSame(line, message, isStamped));
-    if (found < 0)
-      throw new Error(
-        `${what}: not explained: ${unstamped(message, isStamped).slice(0, 500)}\nnext: ${lines[at]?.text.slice(0, 500)}`,
-      );
-    const left = lines
-      .slice(at, found)
-      .filter(({ mark }) => mark === 'confirmed')
-      .slice(0, 1);
-    expect(left, `${what}: confirmed, but not received`).toEqual([]);
-    at = found + 1;
-  }
-  const rest = lines.slice(at).filter(({ mark }) => mark === 'confirmed');
-  expect(rest.slice(0, 1), `${what}: confirmed, but not received`).toEqual([]);
-  return lines.filter(({ mark }) => mark === 'confirmed').length;
-}
+const toldOf = (connection: string, topic: string): Promise<Told[]> =>
+  told(
+    ...([folder.path, folder.env, '--connection', connection, '--topic', topic] as const),
+    ...['--jetstream', '--stream', 'MARKET', '--nats', nats.url],
+  );
 
 /** Proves to the gateway what the FIX client has received. */
 function answerTestRequests(): void {
@@ -287,20 +221,55 @@ function answerTestRequests(): void {
   }
 }
 
-/** Each W and X holds the fields that are told, in order, and everything told as confirmed was received. */
+/** Requests of the FIX client: what it wants, and the topics that it is sent. */
+const REQUESTS = [
+  { id: 'book', levels: 10, types: [0, 1], isFull: false, topics: ['depth'] },
+  { id: 'five', levels: 5, types: [0, 1], isFull: false, topics: ['depth'] },
+  { id: 'full', levels: 3, types: [0, 1], isFull: true, topics: ['depth'] },
+  { id: 'bid', levels: 1, types: [0], isFull: false, topics: ['orderbook'] },
+  { id: 'deals', levels: 0, types: [2], isFull: false, topics: ['trades'] },
+  { id: 'figures', levels: 1, types: [4, 7], isFull: false, topics: ['quotes'] },
+  { id: 'both', levels: 5, types: [1, 4], isFull: false, topics: ['depth', 'quotes'] },
+] as const;
+
+function request({ id, levels, types, isFull }: (typeof REQUESTS)[number]): void {
+  fix.send('V', [
+    [262, id],
+    [263, 1],
+    [264, levels],
+    [265, isFull ? 0 : 1],
+    [267, types.length],
+    ...types.map(type => [269, type] as const),
+    [146, 1],
+    [55, 'AAPL'],
+  ]);
+}
+
+/** A change of statistics, which has no levels. */
+const isOfQuotes = (message: string): boolean => /\|269=[4578]\|/.test(message);
+
+/** Each message is told field by field, but for those of the session; everything told as confirmed was received. */
 async function compareFix(): Promise<void> {
-  const lines = await told(fixId(), 'depth:AAPL');
-  const received = fix.messages.filter(message => /\|35=[WX]\|/.test(message));
-  let at = 0;
-  for (const message of received) {
-    const found = lines.findIndex(({ frame }, i) => i >= at && message.includes(String(frame).replaceAll('\x01', '|')));
-    if (found < 0) throw new Error(`not explained: ${message}\nnext: ${String(lines[at]?.frame).slice(0, 300)}`);
-    expect(lines.slice(at, found).filter(({ mark }) => mark === 'confirmed')).toEqual([]);
-    at = found + 1;
+  for (const stream of ['depth', 'orderbook', 'trades', 'quotes'] as const) {
+    const lines = await toldOf(fixId(), `${stream}:AAPL`);
+    for (const { id, topics } of REQUESTS.filter(({ topics: of }) => (of as readonly string[]).includes(stream))) {
+      const received = fix.messages.filter(
+        message =>
+          message.includes(`|262=${id}|`) &&
+          (topics.length === 1 || !message.includes('|35=X|') || isOfQuotes(message) === (stream === 'quotes')),
+      );
+      const own = lines
+        .map(({ frame, mark }) => ({ mark, text: String(frame).replaceAll('\x01', '|') }))
+        .filter(({ text }) => text.includes(`|262=${id}|`));
+      expect(
+        own.slice(0, received.length).map(({ text }) => text),
+        id,
+      ).toEqual(received.map(sharedFields));
+      expect(own.slice(received.length).filter(({ mark }) => mark === 'confirmed')).toEqual([]);
+      expect(received.length, id).toBeGreaterThan(5);
+      expect(own.filter(({ mark }) => mark === 'confirmed').length).toBeGreaterThan(received.length / 2);
+    }
   }
-  expect(lines.slice(at).filter(({ mark }) => mark === 'confirmed')).toEqual([]);
-  expect(received.length).toBeGreaterThan(100);
-  expect(lines.filter(({ mark }) => mark === 'confirmed').length).toBeGreaterThan(received.length / 2);
 }
 
 const fixId = (): string => String(folder.records().find(({ transport }) => transport === 'fix')?.c);
@@ -314,7 +283,7 @@ it('R70 each client’s messages come from the journal and the stream, byte for 
   fix = new FixSocket(fixPortOf(gateway), 'DESK');
   await fix.logOn(await testToken({ sub: 'desk' }), [], 1);
   answering = setInterval(answerTestRequests, TICK_MS);
-  fix.subscribe('book', ['AAPL'], 10);
+  for (const one of REQUESTS) request(one);
   const trades = clients.find(({ name }) => name === 'trades')?.client as RecordedClient;
   const stalled = clients.find(({ name }) => name === 'stalled')?.client as RecordedClient;
   await until(() => clients.every(({ client }) => client.received.length > 3), undefined, 'everyone is served');
@@ -363,7 +332,7 @@ it('R70 each client’s messages come from the journal and the stream, byte for 
   for (const { name, spec, client } of clients) {
     for (const topic of spec.topics) {
       const received = client.received.filter(({ value }) => concerns(topic)(value));
-      const lines = await told(client.id, topic);
+      const lines = await toldOf(client.id, topic);
       // A connection that died with its thread is told nothing that another thread published.
       expect(lines.every(({ t }) => t / 1000 < client.closedMs + END_MS)).toBe(true);
       confirmed += compare(lines, received, spec.query.includes('timestamps'), `${name} ${client.id} ${topic}`);

@@ -92,6 +92,8 @@ class WatchedModel {
     return {
       name: 'the model',
       numberingOf: epoch => epoch,
+      unknownEpoch: () => '',
+      remedy: '',
       mayHaveLost: () => false,
       async *messages(subjects) {
         for (const message of past) if (subjects.has(message.subject)) yield message;
@@ -117,6 +119,14 @@ function sameBytes(frame: Buffer, { bytes, isBinary }: Handed): boolean {
   return frame.subarray(0, -8).equals(bytes.subarray(0, -8));
 }
 
+/** The very message, apart from its times. */
+function isSame({ delivery, frame }: Reconstructed, handed: Handed): boolean {
+  if (frame === undefined) return false;
+  const isAnnouncement = delivery.kind === 'gap' || delivery.kind === 'stale';
+  const isArray = handed.isBinary && Array.isArray(packr.unpack(handed.bytes));
+  return isAnnouncement || !handed.isBinary || isArray || sameBytes(frame, handed);
+}
+
 /** What is wrong with one topic of a connection. */
 function wrongOf(
   found: readonly Reconstructed[],
@@ -124,27 +134,32 @@ function wrongOf(
   compared: { frames: number },
   unwritten: number,
 ): string[] {
-  let at = 0;
+  const lacking = found.find(({ missing }) => missing !== undefined);
+  if (lacking !== undefined) return [`cannot be told: ${lacking.missing}`];
+  // A message that may be lost may look like a later one: all places are kept where the next message may stand.
+  const texts = found.map(({ frame, delivery: { view } }) =>
+    comparable({ bytes: frame as Buffer, isBinary: view.format === 'msgpack' }),
+  );
+  let places = new Set([0]);
   for (const frame of handed) {
     const text = comparable(frame);
-    for (; at < found.length; at++) {
-      const one = found[at] as Reconstructed;
-      if (one.missing !== undefined) return [`cannot be told: ${one.missing}`];
-      const isSame = comparable({ bytes: one.frame as Buffer, isBinary: frame.isBinary }) === text;
-      if (isSame || !one.delivery.mayBeLost) break;
+    const next = new Set<number>();
+    for (const place of places) {
+      for (let at = place; at < found.length; at++) {
+        const one = found[at] as Reconstructed;
+        if (texts[at] === text && isSame(one, frame)) next.add(at + 1);
+        if (!one.delivery.mayBeLost) break;
+      }
     }
-    const next = found[at];
-    if (next?.frame === undefined) return [`unexplained: ${text}`];
-    const told = comparable({ bytes: next.frame, isBinary: frame.isBinary });
-    if (told !== text) return [`handed ${text}, told ${next.delivery.kind} ${told}`];
-    const isAnnouncement = next.delivery.kind === 'gap' || next.delivery.kind === 'stale';
-    if (!(isAnnouncement || frame.isBinary === false || Array.isArray(packr.unpack(frame.bytes)))) {
-      if (!sameBytes(next.frame, frame)) return [`other bytes: ${text}`];
+    if (next.size === 0) {
+      const at = Math.max(...places);
+      return [`handed ${text}, told ${found[at]?.delivery.kind} ${texts[at]}`];
     }
-    at++;
+    places = next;
     compared.frames++;
   }
-  const rest = found.slice(at).filter(({ delivery }) => !delivery.mayBeLost);
+  const sure = [...places].map(place => found.slice(place).filter(({ delivery }) => !delivery.mayBeLost));
+  const rest = sure.reduce((least, some) => (some.length < least.length ? some : least));
   return rest.length <= unwritten ? [] : [`told, but not handed: ${rest.length} from ${rest[0]?.delivery.seq}`];
 }
 

@@ -42,3 +42,8 @@ export const stampOf = (millis: number): string => {
   const iso = new Date(millis).toISOString();
   return `${iso.slice(0, 10).replaceAll('-', '')}-${iso.slice(11, 23)}`;
 };
+
+/** What two sessions would be sent alike: no length, number, time, name, queue and checksum. @param message readable */
+export function sharedFields(message: string): string {
+  return message.replace(/(?<=^|\|)(?:8|9|10|34|49|52|56|813)=[^|]*\|/g, '');
+}

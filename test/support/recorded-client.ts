@@ -21,9 +21,11 @@ export class RecordedClient {
   /** When that was, ms since the Unix epoch. */
   closedMs = Number.POSITIVE_INFINITY;
   readonly #socket: WebSocket;
+  readonly #isMsgpack: boolean;
 
-  private constructor(socket: WebSocket, id: string) {
+  private constructor(socket: WebSocket, id: string, isMsgpack: boolean) {
     this.#socket = socket;
+    this.#isMsgpack = isMsgpack;
     this.id = id;
     socket.on('close', () => {
       this.isClosed = true;
@@ -34,8 +36,12 @@ export class RecordedClient {
     });
   }
 
-  /** Connects, and sends the commands. */
-  static async connect(url: string, commands: readonly object[]): Promise<RecordedClient> {
+  /** Connects, and sends the commands. @param onMessage called for each message, as it comes */
+  static async connect(
+    url: string,
+    commands: readonly object[],
+    onMessage?: (message: Received) => void,
+  ): Promise<RecordedClient> {
     const socket = new WebSocket(url, { perMessageDeflate: false });
     let id = '';
     const early: Received[] = [];
@@ -45,14 +51,19 @@ export class RecordedClient {
     });
     socket.on('message', (bytes: Buffer, isBinary: boolean) => {
       const value: unknown = isBinary ? packr.unpack(bytes) : JSON.parse(bytes.toString());
-      (client?.received ?? early).push({ bytes, isBinary, value });
+      const message = { bytes, isBinary, value };
+      onMessage?.(message);
+      (client?.received ?? early).push(message);
     });
     await once(socket, 'open');
-    client = new RecordedClient(socket, id);
+    client = new RecordedClient(socket, id, url.includes('format=msgpack'));
     client.received.push(...early);
-    const isMsgpack = url.includes('format=msgpack');
-    for (const command of commands) socket.send(isMsgpack ? packr.pack(command) : JSON.stringify(command));
+    for (const command of commands) client.send(command);
     return client;
+  }
+
+  send(command: object): void {
+    this.#socket.send(this.#isMsgpack ? packr.pack(command) : JSON.stringify(command));
   }
 
   /** Stops reading, so that what is sent waits in the kernel and the gateway; or reads again. */

@@ -10,6 +10,10 @@ import { SubjectKeys } from '../../journal/privacy/subject-keys.js';
 import { WallClock } from '../../protocol/wall-clock.js';
 import { CommandFailure, reasonOf } from '../failure.js';
 
+/** Of a time. */
+const ZONE = /(?:Z|[+-]\d\d:?\d\d)$/i;
+const TIME_EXPECTED =
+  'It must be a time with its zone, such as 2026-11-02T10:00:00Z or 2026-11-02T11:00:00+01:00, or µs as in a record.';
 const PSEUDONYM = /^[ua]_[\w-]{22}$/;
 
 /** Wrong arguments exit with 2, so that a script can tell them from what the command found. */
@@ -79,11 +83,13 @@ function openKeys(keys: string, masterKeyFile: string): SubjectKeys {
   }
 }
 
-/** An RFC 3339 time, or µs since the Unix epoch as records have it. @returns µs */
+/** An RFC 3339 time with its zone, a day (UTC), or µs since the Unix epoch as records have it. @returns µs */
 export function microsArgument(text: string): number {
+  // Without a zone, it would be that of this machine.
+  if (text.includes(':') && !ZONE.test(text)) throw new InvalidArgumentError(TIME_EXPECTED);
   const micros = /^\d{15,17}$/.test(text) ? Number(text) : Date.parse(text) * 1000;
   if (!Number.isFinite(micros)) {
-    throw new InvalidArgumentError('It must be a time such as 2026-11-02T10:00:00Z, or µs as in a record.');
+    throw new InvalidArgumentError(TIME_EXPECTED);
   }
   return micros;
 }

@@ -2,10 +2,11 @@ import { Command, Option } from 'commander';
 import { readConfig } from '../../config/environment.js';
 import { NatsNames } from '../../feed/nats-names.js';
 import { listChains } from '../../journal/chains.js';
-import { Deliveries, type Delivery } from '../../journal/deliveries.js';
+import { Deliveries } from '../../journal/deliveries.js';
+import type { Delivery } from '../../journal/delivery.js';
 import { recordsOf } from '../../journal/read.js';
 import { topicParts } from '../../protocol/topic-parts.js';
-import { isStream } from '../../protocol/topics.js';
+import { ALL_SYMBOLS, isStream, STREAMS, topicOf } from '../../protocol/topics.js';
 import type { PastFeed } from '../../reconstruct/past-feed.js';
 import { reconstructedLine } from '../../reconstruct/reconstructed-line.js';
 import { Reconstruction } from '../../reconstruct/reconstruction.js';
@@ -17,10 +18,17 @@ import { connectOnce, natsConfig, natsOption, noteRefusals } from '../nats-conne
 import { note, sayJson } from '../output.js';
 import { exitsWith2, journalFolder, microsArgument, pseudonymOf } from './folder.js';
 
-/** Messages of one reconstruction. */
-const DELIVERIES_MAX = 2_000_000;
-/** Reasons shown of messages that cannot be reconstructed; each of their lines says its own. */
-const REASONS_SHOWN_MAX = 5;
+/** Messages that are kept until it is known whether the client confirmed them. Clients confirm with each answer to a ping. */
+const UNSETTLED_MAX = 2_000_000;
+/** Messages that are reconstructed at a time; each time, what publishers sent is read from its beginning. */
+const PART_DELIVERIES = 250_000;
+const ALL_TRADES = topicOf('trades', ALL_SYMBOLS);
+
+/** What a connection was sent on a topic, as the journal names it. */
+interface Parts {
+  readonly topic: string;
+  readonly deliveries: AsyncGenerator<readonly Delivery[]>;
+}
 
 const EXAMPLES = `
 Prints a JSON line for each message that the connection was sent on the topic, in order: {"t":…,"mark":…,"frame":…}. mark is
@@ -69,10 +77,10 @@ export function reconstructCommand(): Command {
 async function reconstruct(given: string | undefined, options: ReconstructOptions): Promise<number> {
   const folder = journalFolder(given);
   const topic = topicOfOption(folder, options.topic);
-  const deliveries = await deliveriesOf(folder, topic, options);
+  const parts = { topic, deliveries: deliveriesOf(folder, topic, options) };
   if (options.recording !== undefined) {
     const feed = new RecordedFeed(options.recording);
-    const exitCode = await print(deliveries, feed, topic, options.topic);
+    const exitCode = await print(parts, feed, options.topic);
     if (feed.malformed > 0) note(`${feed.malformed} lines of ${options.recording} are not messages`);
     return exitCode;
   }
@@ -83,7 +91,7 @@ async function reconstruct(given: string | undefined, options: ReconstructOption
   noteRefusals(connection);
   try {
     const feed = await StreamFeed.open(connection, new NatsNames(config), options.stream);
-    return await print(deliveries, feed, topic, options.topic);
+    return await print(parts, feed, options.topic);
   } catch (cause) {
     if (cause instanceof CommandFailure) throw cause;
     throw new CommandFailure(`stream ${options.stream}: ${reasonOf(cause)}`, { cause });
@@ -95,44 +103,83 @@ async function reconstruct(given: string | undefined, options: ReconstructOption
 /** The topic as the journal names it: users stand there as pseudonyms. */
 function topicOfOption(folder: string, topic: string): string {
   const [stream, name] = topicParts(topic);
-  if (!isStream(stream) || name === '') throw new CommandFailure(`${topic} is not a topic, such as quotes:AAPL`);
+  if (!isStream(stream) || name === '') {
+    throw new CommandFailure(
+      `${topic} is not a topic: write stream:name, such as quotes:AAPL (streams: ${STREAMS.join(', ')})`,
+    );
+  }
+  if (name.includes('*') && topic !== ALL_TRADES) {
+    throw new CommandFailure(
+      `${topic} is a pattern: name one topic, such as ${stream}:AAPL. Only ${ALL_TRADES} is a topic of its own`,
+    );
+  }
   return stream === 'orders' ? `orders:${pseudonymOf(folder, name)}` : topic;
 }
 
-async function deliveriesOf(
+/** What the connection was sent, a part at a time, so that neither the journal nor the messages need to fit into memory. */
+async function* deliveriesOf(
   folder: string,
   topic: string,
   { connection, from = 0, to = Number.POSITIVE_INFINITY }: ReconstructOptions,
-): Promise<readonly Delivery[]> {
-  for (const chain of listChains(folder)) {
-    const found = new Deliveries(connection, topic, DELIVERIES_MAX);
-    for await (const record of recordsOf(chain.folder)) found.take(record);
+): AsyncGenerator<readonly Delivery[]> {
+  const chains = listChains(folder);
+  if (chains.length === 0) throw new CommandFailure(`${folder} has no segments of a journal (000001.mjl)`);
+  for (const chain of chains) {
+    const found = new Deliveries(connection, topic, UNSETTLED_MAX, { from, to });
+    for await (const record of recordsOf(chain.folder)) {
+      found.take(record);
+      if (found.isTooMuch) throw new CommandFailure(tooMuch(topic));
+      if (found.settled >= PART_DELIVERIES) yield found.takeSettled();
+      if (found.isDone) break;
+    }
     if (!found.isFound) continue;
-    if (found.isTooMuch) throw new CommandFailure(`more than ${DELIVERIES_MAX} messages were sent on ${topic}`);
     if (found.dropped > 0) {
       note(
         `warning: ${found.dropped} records of the connection's thread were lost while it was open: what was published after them, until the topic was live again, is missing below`,
       );
     }
-    return found.all.filter(({ t }) => t >= from && t <= to);
+    noteNothing(found, topic, connection);
+    yield found.takeSettled(true);
+    return;
   }
   throw new CommandFailure(`the journal knows no connection ${connection}`);
 }
 
+/** Says so where nothing was sent at all, most often because the topic is another one. */
+function noteNothing(found: Deliveries, topic: string, connection: string): void {
+  if (!found.isEmpty) return;
+  const { followed } = found;
+  const topics = followed.length === 0 ? 'it followed no topic' : `it followed ${followed.join(', ')}`;
+  note(`${connection} was sent nothing on ${topic} in this period: ${topics}`);
+}
+
+const tooMuch = (topic: string): string =>
+  `more than ${UNSETTLED_MAX} messages were sent on ${topic} before the client confirmed any: choose a shorter period with --from and --to`;
+
 /** @param asked the topic as the user names it */
-async function print(deliveries: readonly Delivery[], feed: PastFeed, topic: string, asked: string): Promise<number> {
+async function print(parts: Parts, feed: PastFeed, asked: string): Promise<number> {
   const [, name] = topicParts(asked);
-  const nameOf = (one: string): string => (one === topic ? name : topicParts(one)[1]);
-  const reconstruction = new Reconstruction({ deliveries, feed, nameOf });
+  const nameOf = (one: string): string => (one === parts.topic ? name : topicParts(one)[1]);
+  let messages = 0;
   let missing = 0;
-  try {
-    for await (const one of reconstruction.run()) {
-      if (one.missing !== undefined && ++missing <= REASONS_SHOWN_MAX) note(`missing: ${one.missing}`);
-      await sayJson(reconstructedLine(one));
+  for await (const deliveries of parts.deliveries) {
+    messages += deliveries.length;
+    const reconstruction = new Reconstruction({ deliveries, feed, nameOf });
+    try {
+      for await (const one of reconstruction.run()) {
+        if (one.missing !== undefined) missing++;
+        await sayJson(reconstructedLine(one));
+      }
+    } catch (cause) {
+      throw new CommandFailure(`${feed.name}: ${reasonOf(cause)}`, { cause });
     }
-  } catch (cause) {
-    throw new CommandFailure(`${feed.name}: ${reasonOf(cause)}`, { cause });
   }
-  note(`${deliveries.length} messages, ${missing} of them cannot be reconstructed`);
+  note(summary(messages, missing));
+  if (missing > 0) note(feed.remedy);
   return missing === 0 ? 0 : 1;
+}
+
+function summary(messages: number, missing: number): string {
+  const all = messages === 1 ? '1 message' : `${messages} messages`;
+  return `${all}, ${missing} of them cannot be reconstructed`;
 }

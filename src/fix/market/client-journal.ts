@@ -6,6 +6,8 @@ import { type Product, productMembers } from '../../auth/product.js';
 import { listedOf } from '../../protocol/record-limits.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Stream } from '../../protocol/topics.js';
+import type { ChainPlace } from './entries.js';
+import type { Resolution } from './resolution.js';
 import type { FixView } from './view.js';
 import { type JournalOptions, membersOf, type ViewJournal, type ViewShare } from './view-journal.js';
 
@@ -47,7 +49,16 @@ interface RefusedRequest {
 interface Sent {
   readonly followed: Followed;
   readonly epoch: string;
+  readonly resolution: Resolution | undefined;
   readonly runs: [number, number][];
+}
+
+/** A message that holds a whole document, beside its position. */
+export interface WholeMarks {
+  readonly resolution: Resolution | undefined;
+  readonly isEmpty: boolean;
+  /** Statistics behind the book, in the same message. */
+  readonly statistics: readonly [Followed, StreamPosition] | undefined;
 }
 
 interface ClientJournalOptions extends JournalOptions {
@@ -80,12 +91,15 @@ export class ClientJournal {
     this.#options.outlet.record({ k: 'unsubscribed', c: this.#c, topic: view.topic, id });
   }
 
-  /** It gets what the view sends from here on. Match each call with one of `paused` or `left`. */
-  live(followed: Followed, { epoch, seq }: StreamPosition): void {
+  /**
+   * It gets what the view sends from here on. Match each call with one of `paused` or `left`.
+   * @param resolution of the changes
+   */
+  live(followed: Followed, { epoch, seq }: StreamPosition, resolution: Resolution | undefined): void {
     this.flush();
     const { outlet, worker } = this.#options;
     this.#views.join(followed.view, followed.share, seq);
-    outlet.record({ k: 'live', ...this.#of(followed), w: worker, epoch, seq });
+    outlet.record({ k: 'live', ...this.#of(followed), w: worker, epoch, seq, ...resolved(resolution) });
   }
 
   paused(followed: Followed, { epoch, seq }: StreamPosition, reason: PauseReason): void {
@@ -100,20 +114,32 @@ export class ClientJournal {
   }
 
   /** A whole document was sent to it alone. */
-  snapshot(followed: Followed, { epoch, seq }: StreamPosition): void {
+  snapshot(followed: Followed, { epoch, prevSeq, seq }: ChainPlace, marks: WholeMarks): void {
     this.flush();
-    this.#options.outlet.record({ k: 'snapshot', ...this.#of(followed), epoch, seq });
+    const { resolution, isEmpty, statistics } = marks;
+    const { outlet } = this.#options;
+    const prev = prevSeq === seq ? undefined : { prev: prevSeq };
+    const end = { ...(isEmpty ? { empty: true as const } : undefined), ...resolved(resolution) };
+    const at = { epoch, seq, ...prev };
+    if (statistics === undefined) {
+      outlet.record({ k: 'snapshot', ...this.#of(followed), ...at, ...end });
+      return;
+    }
+    outlet.record({ k: 'snapshot', ...this.#of(followed), ...at, more: 1 });
+    const [beside, place] = statistics;
+    outlet.record({ k: 'snapshot', ...this.#of(beside), epoch: place.epoch, seq: place.seq, ...end });
   }
 
   /** A change was sent to it alone. */
-  sent(followed: Followed, epoch: string, prevSeq: number, seq: number): void {
+  sent(followed: Followed, { epoch, prevSeq, seq }: ChainPlace, resolution: Resolution | undefined): void {
     const sent = this.#sent;
-    if (sent?.followed === followed && sent.epoch === epoch && sent.runs.length < RUNS_MAX) {
+    const isAlike = sent?.followed === followed && sent.epoch === epoch && sent.resolution === resolution;
+    if (isAlike && sent.runs.length < RUNS_MAX) {
       sent.runs.push([prevSeq, seq]);
       return;
     }
     this.flush();
-    this.#sent = { followed, epoch, runs: [[prevSeq, seq]] };
+    this.#sent = { followed, epoch, resolution, runs: [[prevSeq, seq]] };
   }
 
   /** It was told alone that the view is held back. */
@@ -147,11 +173,13 @@ export class ClientJournal {
     const sent = this.#sent;
     if (sent === undefined) return;
     this.#sent = undefined;
-    const { followed, epoch, runs } = sent;
-    this.#options.outlet.record({ k: 'sent', ...this.#of(followed), epoch, runs });
+    const { followed, epoch, resolution, runs } = sent;
+    this.#options.outlet.record({ k: 'sent', ...this.#of(followed), epoch, runs, ...resolved(resolution) });
   }
 
   #of({ id, view, share }: Followed) {
     return { c: this.#c, id, ...membersOf(view, share.part) };
   }
 }
+
+const resolved = (resolution: Resolution | undefined) => (resolution === undefined ? undefined : { resolution });

@@ -28,7 +28,7 @@ export class Entries implements SharedFields {
   checksum: number | undefined;
 
   /** The current frame of the ring. */
-  read({ copy, payloadStart, payloadEnd }: RingReader): void {
+  read({ copy, payloadStart, payloadEnd }: Pick<RingReader, 'copy' | 'payloadStart' | 'payloadEnd'>): void {
     this.bytes = copy;
     this.start = payloadStart + FIX_HEADER_BYTES;
     this.end = payloadEnd;

@@ -4,14 +4,11 @@ import type { Tier } from '../../protocol/view-options.js';
 import type { ClientJournal } from './client-journal.js';
 import type { ChainPlace, Entries } from './entries.js';
 import type { MarketRequest } from './request.js';
-
-/** ApplQueueResolution (814): what became of messages that were not sent. */
-export const Resolution = { replaced: 1, conflated: 2, ended: 3 } as const;
-export type Resolution = (typeof Resolution)[keyof typeof Resolution];
+import type { Resolution } from './resolution.js';
 
 /** A subscription, as the messages that it becomes need it. */
 export interface Recipient {
-  readonly request: MarketRequest;
+  readonly request: Pick<MarketRequest, 'id'>;
   readonly symbol: string;
 }
 

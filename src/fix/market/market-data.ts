@@ -9,11 +9,13 @@ import { MsgType } from '../wire/tags.js';
 import type { ClientJournal } from './client-journal.js';
 import { delaysIn } from './delayed-topics.js';
 import type { ChainPlace, Entries } from './entries.js';
-import type { MarketClient, Resolution } from './market-client.js';
+import type { MarketClient } from './market-client.js';
 import { MarketMessages, type MessagesOptions } from './market-messages.js';
+import { TRADES_LOST } from './news.js';
 import { refusedTopics, whichProduct } from './not-entitled.js';
 import { QueuePolicies } from './queue-policies.js';
 import { type MarketRequest, MdReject, readRequest, streamsOf } from './request.js';
+import type { Resolution } from './resolution.js';
 import { Subscription } from './subscription.js';
 import type { FixViews } from './views.js';
 import { Wholes } from './wholes.js';
@@ -135,7 +137,7 @@ export class MarketData implements MarketClient {
     const withTrades = [...this.subscriptions()].filter(({ request }) => request.hasTrades);
     if (withTrades.length === 0) return;
     const symbols = [...new Set(withTrades.map(({ symbol }) => symbol))];
-    this.news(symbols, 'TRADES LOST', 'trades are not sent again: those in the numbers that were filled are lost');
+    this.news(symbols, TRADES_LOST, 'trades are not sent again: those in the numbers that were filled are lost');
   }
 
   /** The client does not keep up: nothing is sent until `resume`. */

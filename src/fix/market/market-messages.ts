@@ -5,8 +5,9 @@ import { MsgType, Tag } from '../wire/tags.js';
 import type { MessageWriter } from '../wire/writer.js';
 import type { ClientJournal, RefusedTopics } from './client-journal.js';
 import type { ChainPlace, Entries } from './entries.js';
-import type { Recipient, Resolution } from './market-client.js';
+import type { Recipient } from './market-client.js';
 import type { MdReject } from './request.js';
+import type { Resolution } from './resolution.js';
 
 /** User tags, with FIX_SEQ_TAGS. */
 const EPOCH = 20_001;
@@ -19,8 +20,8 @@ export interface MessagesOptions {
   readonly begin: (type: string) => MessageWriter;
   readonly end: (isKept: boolean) => void;
   readonly isActive: () => boolean;
-  /** Messages that wait for the socket. */
-  readonly depth: () => number;
+  /** Messages that wait for the socket; undefined: unknown. */
+  readonly depth: () => number | undefined;
   /** Undefined: nothing is recorded. */
   readonly journal: ClientJournal | undefined;
 }
@@ -63,7 +64,8 @@ export class MarketMessages {
     out.integer(Tag.noMdEntries, entries.count);
     out.shared(entries);
     if (resolution !== undefined) {
-      out.integer(Tag.applQueueDepth, this.#options.depth());
+      const depth = this.#options.depth();
+      if (depth !== undefined) out.integer(Tag.applQueueDepth, depth);
       out.integer(Tag.applQueueResolution, resolution);
     }
     if (place !== undefined) this.#tags(out, place);

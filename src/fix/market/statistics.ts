@@ -1,9 +1,11 @@
 /** The statistics of a symbol that one client wants: open, close, high and low, as far as the quotes have them. */
 import { readEntries } from './book.js';
-import { Entries, EntriesWriter } from './entries.js';
+import { type ChainPlace, Entries, EntriesWriter } from './entries.js';
 
 export class Statistics {
   readonly #symbol: string;
+  /** Where the client's document stands; undefined: there is none yet. */
+  place: ChainPlace | undefined;
   /** Entry types. */
   readonly #wanted: ReadonlySet<string>;
   readonly #prices = new Map<string, string>();
@@ -36,7 +38,9 @@ export class Statistics {
   whole(): Entries {
     const out = this.#writer;
     out.begin();
-    for (const [type, price] of this.#prices) {
+    for (const type of this.#wanted) {
+      const price = this.#prices.get(type);
+      if (price === undefined) continue;
       out.field('269', type);
       out.field('270', price);
       out.count++;

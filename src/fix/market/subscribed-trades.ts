@@ -2,14 +2,9 @@
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { ChainPlace, Entries } from './entries.js';
 import type { MarketClient, Recipient } from './market-client.js';
+import { type MissingTrades, TRADES_LOST, tradesLostText } from './news.js';
 import type { SubscriptionJournal } from './subscription-journal.js';
 import type { FixView } from './view.js';
-
-/** From where to where trades are missing; 0 and 0: it is unknown how many. */
-interface MissingTrades {
-  readonly from: number;
-  readonly to: number;
-}
 
 export class SubscribedTrades {
   readonly view: FixView;
@@ -39,7 +34,8 @@ export class SubscribedTrades {
 
   lost(missing: MissingTrades, reason: string): void {
     const { epoch, seq } = this.view;
-    this.#client.news([this.#subscription.symbol], 'TRADES LOST', this.#text(missing, reason));
+    const { symbol } = this.#subscription;
+    this.#client.news([symbol], TRADES_LOST, tradesLostText(symbol, missing, reason));
     this.#sent = { epoch, seq };
   }
 
@@ -54,16 +50,9 @@ export class SubscribedTrades {
     if (epoch === '') return;
     const missing = epoch === view.epoch ? { from: seq + 1, to: view.seq } : { from: 0, to: 0 };
     if (missing.to === 0 || missing.to >= missing.from) {
-      this.lost(missing, 'slow consumer');
+      this.lost(missing, 'slow_consumer');
       this.#journal?.lost(view, missing.from, missing.to, 'slow_consumer');
     }
     this.#journal?.live(view, { epoch: view.epoch, seq: view.seq });
-  }
-
-  #text({ from, to }: MissingTrades, reason: string): string {
-    const { symbol } = this.#subscription;
-    return to > 0
-      ? `trades ${from} to ${to} of ${symbol} are lost (${reason})`
-      : `trades of ${symbol} may be lost (${reason})`;
   }
 }

@@ -1,6 +1,8 @@
 /** What the journal records of one subscription: when each of its views begins and ceases to reach the client. */
 import type { StreamPosition } from '../../protocol/stream-position.js';
-import type { ClientJournal, Followed, PauseReason } from './client-journal.js';
+import type { ClientJournal, Followed, PauseReason, WholeMarks } from './client-journal.js';
+import type { ChainPlace } from './entries.js';
+import { Resolution } from './resolution.js';
 import type { FixView } from './view.js';
 import type { ViewShare } from './view-journal.js';
 
@@ -9,6 +11,14 @@ interface FollowedView extends Followed {
   readonly isShared: boolean;
   /** The client gets what the view sends. */
   isLive: boolean;
+  /** Of the changes that it gets then. */
+  resolution: Resolution | undefined;
+}
+
+/** A W that the client was sent. */
+interface SentWhole extends Pick<WholeMarks, 'resolution' | 'isEmpty'> {
+  /** What follows is sent, too; undefined: nothing follows. */
+  readonly changes: { readonly resolution: Resolution | undefined } | undefined;
 }
 
 export class SubscriptionJournal {
@@ -24,7 +34,7 @@ export class SubscriptionJournal {
 
   /** @param isAsked the client asked for it; false: it takes the place of another view */
   follow(view: FixView, share: ViewShare, isShared: boolean, isAsked = true): void {
-    const followed = { id: this.#id, view, share, isShared, isLive: false };
+    const followed = { id: this.#id, view, share, isShared, isLive: false, resolution: undefined };
     this.#followed.set(view, followed);
     if (isAsked) this.#client.subscribed(followed);
   }
@@ -35,12 +45,21 @@ export class SubscriptionJournal {
     this.#followed.delete(view);
   }
 
-  /** The client gets what the view sends behind this position. */
-  live(view: FixView, at: StreamPosition): void {
+  /** The client gets what the view sends behind this position. @param resolution of the changes */
+  live(view: FixView, at: StreamPosition, resolution?: Resolution): void {
     const followed = this.#followed.get(view);
     if (followed === undefined || followed.isLive || !followed.isShared) return;
     followed.isLive = true;
-    this.#client.live(followed, at);
+    followed.resolution = resolution;
+    this.#client.live(followed, at, resolution);
+  }
+
+  /** Changes of the view have another resolution from here on. @param at what was sent last */
+  resolved(view: FixView | undefined, at: StreamPosition, resolution: Resolution | undefined): void {
+    const followed = view && this.#followed.get(view);
+    if (view === undefined || followed?.isLive !== true || followed.resolution === resolution) return;
+    this.pause(view, at, 'moved');
+    this.live(view, at, resolution);
   }
 
   /** @param at what was sent last */
@@ -51,18 +70,31 @@ export class SubscriptionJournal {
     this.#client.paused(followed, at, reason);
   }
 
-  /** The client was sent a W. If it gets what the view sends, so were all. @param continues what follows is sent too */
-  whole(view: FixView, at: StreamPosition, continues: boolean): void {
-    const followed = this.#followed.get(view);
-    if (followed === undefined || followed.isLive) return;
-    this.#client.snapshot(followed, at);
-    if (continues) this.live(view, at);
+  /** The client was sent a W of these views, or of one of them. If it gets what that sends, so were all. */
+  whole(
+    [book, figures]: readonly [book: FixView | undefined, statistics: FixView | undefined],
+    [at, statisticsAt]: readonly [ChainPlace, statistics: ChainPlace],
+    { changes, resolution, isEmpty }: SentWhole,
+  ): void {
+    const view = book ?? figures;
+    const followed = view && this.#followed.get(view);
+    if (view === undefined || followed === undefined || followed.isLive) return;
+    const beside = view === figures ? undefined : figures && this.#followed.get(figures);
+    this.#client.snapshot(followed, at, { resolution, isEmpty, statistics: beside && [beside, statisticsAt] });
+    if (changes !== undefined) this.live(view, at, changes.resolution);
   }
 
   /** The client was sent a change. */
-  changed(view: FixView, { epoch, seq }: StreamPosition, prevSeq: number): void {
+  changed(view: FixView, place: ChainPlace, resolution: Resolution | undefined): void {
     const followed = this.#followed.get(view);
-    if (followed?.isShared === false) this.#client.sent(followed, epoch, prevSeq, seq);
+    if (followed?.isShared === false) this.#client.sent(followed, place, resolution);
+  }
+
+  /** The client was sent its last message, which has no entries. @param at what was sent last */
+  overrun(view: FixView | undefined, { epoch, seq }: StreamPosition): void {
+    const followed = view && this.#followed.get(view);
+    const place = { epoch, prevSeq: seq, seq, checksum: undefined };
+    if (followed !== undefined) this.#client.sent(followed, place, Resolution.ended);
   }
 
   /** The client was told that the view is held back. @param isAlone the others were not, or at another time */

@@ -1,10 +1,13 @@
 /** One symbol of one request: the views that feed it, and what it sends of them. */
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { PauseReason } from './client-journal.js';
-import { type Cut, cutKey } from './cut.js';
+import type { Cut } from './cut.js';
 import { type ChainPlace, Entries, partOf } from './entries.js';
-import { type MarketClient, Resolution } from './market-client.js';
+import type { MarketClient } from './market-client.js';
+import { STALE, staleText } from './news.js';
 import type { MarketRequest } from './request.js';
+import { Resolution } from './resolution.js';
+import { bookShareOf, EVERYTHING, statisticsShareOf } from './shares.js';
 import { Statistics } from './statistics.js';
 import { SubscribedTrades } from './subscribed-trades.js';
 import { SubscriptionJournal } from './subscription-journal.js';
@@ -14,7 +17,6 @@ import type { FixViews } from './views.js';
 import { wantedBook } from './wanted-book.js';
 
 const NO_ENTRIES = new Entries();
-const EVERYTHING = { part: undefined, cut: undefined, isFull: false };
 const NOWHERE: ChainPlace = { epoch: '', prevSeq: 0, seq: 0, checksum: undefined };
 
 export class Subscription implements ViewUser {
@@ -31,7 +33,6 @@ export class Subscription implements ViewUser {
   readonly #journal: SubscriptionJournal | undefined;
   #bookPlace = NOWHERE;
   #hasBook = false;
-  #hasStatistics = false;
   #isStarted = false;
   #isAsked = false;
   /** A W is due. */
@@ -117,6 +118,7 @@ export class Subscription implements ViewUser {
   /** The client gets another class: book and statistics come from other views, which `ask` follows. */
   moveTo(): void {
     if (this.#isMoving) this.#await('moved');
+    else if (!this.request.isFull) this.#journal?.resolved(this.#book, this.#sentPosition, this.#conflation);
   }
 
   get #isMoving(): boolean {
@@ -133,11 +135,13 @@ export class Subscription implements ViewUser {
 
   /** The last message of a client that is logged out because it does not keep up. */
   overrun(): void {
-    const hasWhole = this.request.isFull && this.#hasBook && this.#cut !== undefined;
-    if (hasWhole) {
+    if (this.request.isFull && this.#hasBook && this.#cut !== undefined) {
       this.#resolution = Resolution.ended;
-      this.#sendWhole(this.#cut?.whole(), this.#bookPlace);
-    } else this.#client.change(this, NO_ENTRIES, undefined, Resolution.ended);
+      this.#sendWhole(this.#cut.whole(), this.#bookPlace);
+      return;
+    }
+    this.#client.change(this, NO_ENTRIES, undefined, Resolution.ended);
+    this.#journal?.overrun(this.views[0], this.#sentPosition);
   }
 
   /** What was sent last may not have arrived: nothing is sent before a W. */
@@ -235,8 +239,7 @@ export class Subscription implements ViewUser {
     if (this.#isSilent) return;
     this.#isStaleTold = true;
     this.#journal?.stale(view, reason, isAlone);
-    const text = `${view.topic} is held back (${reason}); a snapshot follows once it is whole`;
-    this.#client.news([this.symbol], 'STALE', text);
+    this.#client.news([this.symbol], STALE, staleText(view.topic, reason));
   }
 
   refused(_view: FixView, text: string): void {
@@ -246,23 +249,19 @@ export class Subscription implements ViewUser {
   #followBook(isAsked: boolean): void {
     const wanted = wantedBook(this.request);
     if (wanted === undefined) return;
-    const { detail, isFull, statistics } = this.request;
-    const { stream, shape, isExact, overlays } = wanted;
     this.#hasBook = false;
-    this.#book = this.choice.acquire(stream, detail, this);
-    this.#overlays = overlays;
-    if (overlays) this.#cut = this.#book.ownCut(shape);
-    else this.#cut = isExact ? undefined : this.#book.cut(shape);
-    const part = this.#cut && `${cutKey(shape)}${isFull ? 'w' : ''}`;
-    const isShared = !overlays && statistics.size === 0;
-    this.#journal?.follow(this.#book, { part, cut: this.#cut, isFull }, isShared, isAsked);
+    this.#book = this.choice.acquire(wanted.stream, this.request.detail, this);
+    this.#overlays = wanted.overlays;
+    const share = bookShareOf(this.request, wanted, this.#book);
+    this.#cut = share.cut;
+    const isShared = !wanted.overlays && this.request.statistics.size === 0;
+    this.#journal?.follow(this.#book, share, isShared, isAsked);
   }
 
   #followStatistics(isAsked: boolean): void {
-    this.#hasStatistics = false;
+    this.#figures.place = undefined;
     this.#statistics = this.choice.acquire('quotes', 0, this);
-    const part = [...this.request.statistics].join('');
-    this.#journal?.follow(this.#statistics, { ...EVERYTHING, part }, false, isAsked);
+    this.#journal?.follow(this.#statistics, statisticsShareOf(this.request), false, isAsked);
   }
 
   /** A document that was waited for, or that replaces what was sent. */
@@ -270,10 +269,10 @@ export class Subscription implements ViewUser {
     if (view === this.#book) {
       this.#bookPlace = place;
       this.#hasBook = true;
-    } else this.#hasStatistics = true;
-    const hasAll =
-      (this.#book === undefined || this.#hasBook) && (this.#statistics === undefined || this.#hasStatistics);
-    if (!hasAll || this.#isSilent || this.#isMoving) return;
+    } else this.#figures.place = place;
+    const lacksBook = this.#book !== undefined && !this.#hasBook;
+    const lacksStatistics = this.#statistics !== undefined && this.#figures.place === undefined;
+    if (lacksBook || lacksStatistics || this.#isSilent || this.#isMoving) return;
     const isEmpty = entries === undefined && this.#statistics === undefined;
     // A symbol without data: its first document comes as a whole one.
     if (isEmpty && !this.request.isSnapshot) {
@@ -282,25 +281,29 @@ export class Subscription implements ViewUser {
     }
     this.#isWaiting = false;
     if (this.#overlays && this.#book !== undefined) this.#cut?.update(this.#book.book);
-    const book = view === this.#book ? entries : undefined;
-    this.#sendWhole(this.#cut?.whole() ?? book, this.#book === undefined ? place : this.#bookPlace);
+    const at = this.#book === undefined ? place : this.#bookPlace;
+    this.#sendWhole(this.#cut?.whole() ?? (view === this.#book ? entries : undefined), at, entries !== undefined);
     if (view.staleReason !== undefined) this.stale(view, view.staleReason, true);
     if (this.request.isSnapshot) this.#client.ended(this, undefined);
   }
 
-  #sendWhole(book: Entries | undefined, place: ChainPlace): void {
+  #sendWhole(book: Entries | undefined, place: ChainPlace, hasDocument = true): void {
     const parts: Entries[] = book === undefined ? [] : [book];
     if (this.#statistics !== undefined) parts.push(this.#figures.whole());
     this.#client.whole(this, parts, this.#cut === undefined ? place : partOf(place), this.#resolution);
-    this.#resolution = undefined;
     this.#isStaleTold = false;
     this.#sentSeq = place.seq;
-    const view = this.#book ?? this.#statistics;
-    if (view !== undefined) this.#journal?.whole(view, place, !this.request.isSnapshot);
+    this.#journal?.whole([this.#book, this.#statistics], [place, this.#figures.place ?? NOWHERE], {
+      resolution: this.#resolution,
+      isEmpty: !hasDocument && parts.every(({ count }) => count === 0),
+      changes: this.request.isSnapshot ? undefined : { resolution: this.request.isFull ? undefined : this.#conflation },
+    });
+    this.#resolution = undefined;
   }
 
   #statisticsChanged(news: Entries, place: ChainPlace): void {
     const changed = this.#figures.read(news, false);
+    this.#figures.place = place;
     const view = this.#statistics;
     if (changed.size === 0 || this.#isWaiting || this.#isSilent || view === undefined) return;
     if (this.request.isFull) {
@@ -312,7 +315,7 @@ export class Subscription implements ViewUser {
     if (this.#book === undefined) this.#change(view, entries, partOf(place));
     else {
       this.#client.change(this, entries, undefined, this.#conflation);
-      this.#journal?.changed(view, place, place.prevSeq);
+      this.#journal?.changed(view, place, this.#conflation);
     }
   }
 
@@ -334,9 +337,10 @@ export class Subscription implements ViewUser {
   /** Changes that are not the client's have places too: a message follows the last one that was sent. */
   #change(view: FixView, entries: Entries, place: ChainPlace, resolution = this.#conflation): void {
     const prevSeq = this.#sentSeq;
-    this.#client.change(this, entries, place.prevSeq === prevSeq ? place : { ...place, prevSeq }, resolution);
+    const following = place.prevSeq === prevSeq ? place : { ...place, prevSeq };
+    this.#client.change(this, entries, following, resolution);
     this.#sentSeq = place.seq;
-    this.#journal?.changed(view, place, prevSeq);
+    this.#journal?.changed(view, following, resolution);
   }
 
   /** The position of what was sent last. */

@@ -78,7 +78,7 @@ export class ViewJournal {
    * The view's clients are about to get a message. Call once its parts are up to date.
    * @param count entries of the message
    */
-  published(view: FixView, isWhole: boolean, count: number, { epoch, seq }: ChainPlace): void {
+  published(view: FixView, isWhole: boolean, count: number, { epoch, prevSeq, seq }: ChainPlace): void {
     const emissions = this.#emissions.get(view);
     if (emissions === undefined) return;
     const { emits } = this.#options.outlet;
@@ -87,7 +87,7 @@ export class ViewJournal {
       const { share, number } = emission;
       if (!isWhole && (share.cut?.changes.count ?? count) === 0) continue;
       emits.beginEpoch(number, epoch);
-      if (isWhole || share.isFull) emits.whole(number, seq, micros);
+      if (isWhole || share.isFull) emits.whole(number, seq, micros, prevSeq);
       else emits.emitted(number, emission.seq, seq, micros);
       emission.seq = seq;
     }

@@ -5,7 +5,7 @@ import type { MarketRequest } from './request.js';
 
 const BOTH_SIDES_LEVELS = new Set([0, 1, 2, 3].map(levelsOfDetail));
 
-interface WantedBook {
+export interface WantedBook {
   readonly stream: 'orderbook' | 'depth';
   readonly shape: CutShape;
   /** The view has what is wanted, no more and no less. */

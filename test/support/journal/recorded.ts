@@ -9,6 +9,7 @@ import {
   type JournalBatch,
   type ViewMembers,
   WHOLE,
+  WHOLE_BEHIND,
 } from '../../../src/threads/journal-records.js';
 import type { DerivedRecord } from './derived.js';
 
@@ -65,8 +66,9 @@ export class RecordedJournal {
   #row(rows: Float64Array, at: number): void {
     const of = (field: number) => rows[at + field] as number;
     const [prev, seq, messages] = [of(EmitRow.prev), of(EmitRow.seq), of(EmitRow.messages)];
-    const isWhole = prev === WHOLE;
-    const run = messages === 1 ? [isWhole ? seq : prev, seq] : [prev, seq, messages];
+    const isWhole = prev < 0;
+    const before = !isWhole ? prev : prev === WHOLE ? seq : -prev - WHOLE_BEHIND;
+    const run = messages === 1 ? [before, seq] : [prev, seq, messages];
     this.#records.push({
       t: of(EmitRow.micros),
       k: 'emit',

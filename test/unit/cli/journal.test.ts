@@ -186,7 +186,7 @@ describe('millrace journal query (R70)', () => {
 
   it('R70 refuses a time that is none', async () => {
     const { code, stderr } = await run('query', journal.folder, '--from', 'yesterday');
-    expect([code, stderr]).toEqual([2, expect.stringContaining('It must be a time such as')]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('It must be a time with its zone')]);
   });
 });
 
@@ -203,6 +203,7 @@ describe('millrace journal reconstruct (R70)', () => {
     const writer = await written.writer();
     for (const record of [
       { t: START_MICROS, k: 'connected', c: 'c1', w: 0, transport: 'ws', format: 'json' },
+      { t: START_MICROS, k: 'subscribed', c: 'c1', w: 0, ...view, epoch: '', seq: null },
       { t: START_MICROS + 1, k: 'live', c: 'c1', w: 0, ...view, epoch: 'e', seq: 4 },
       { t: START_MICROS + 2, k: 'emit', w: 1, ...view, epoch: 'e', runs: [[4, 5]] },
       { t: START_MICROS + 2, k: 'emit', w: 0, ...view, epoch: 'e', runs: [[4, 5]] },
@@ -249,20 +250,37 @@ describe('millrace journal reconstruct (R70)', () => {
       `{"t":${START_MICROS + 9},"mark":"sent","missing":${JSON.stringify(why)}}`,
       line(9, 'sent', 7),
     ]);
-    expect(stderr).toBe(`missing: ${why}\n3 messages, 1 of them cannot be reconstructed\n`);
+    // Each message has one line on standard output, whether it is missing or not.
+    expect(stderr).toMatch(/^3 messages, 1 of them cannot be reconstructed\nA recording serves if .*\n$/);
     expect(code).toBe(1);
   });
 
   it('R70 guesses nothing from messages without positions', async () => {
     record([5, 6, 7], '');
-    const { code, stderr } = await ask();
-    expect(stderr).toContain(`md.trades.A: its messages in ${recording} have no positions (headers Seq and Epoch)`);
+    const { code, stdout, stderr } = await ask();
+    expect(stdout).toContain(`md.trades.A: its messages in ${recording} have no positions (headers Seq and Epoch)`);
+    expect(stderr).toContain('JETSTREAM=on');
     expect(code).toBe(1);
+    record([5, 6, 7], 'other');
+    expect((await ask()).stdout).toContain(`md.trades.A: ${recording} has no message of epoch e`);
+  });
+
+  it('R70 says when the connection was sent nothing on the topic', async () => {
+    record([5, 6, 7]);
+    const { code, stderr } = await ask('--topic', 'quotes:A');
+    expect(stderr).toContain('c1 was sent nothing on quotes:A in this period: it followed trades:A');
+    expect(code).toBe(0);
   });
 
   it.each([
-    [['--connection', 'c9', '--topic', 'trades:A'], 1, 'the journal knows no connection c9'],
-    [['--connection', 'c1', '--topic', 'trades'], 1, 'trades is not a topic, such as quotes:AAPL'],
+    [['--connection', 'c9', '--topic', 'trades:A', '--recording', 'any'], 1, 'the journal knows no connection c9'],
+    [['--connection', 'c1', '--topic', 'trades'], 1, 'trades is not a topic: write stream:name, such as quotes:AAPL'],
+    [['--connection', 'c1', '--topic', 'quotes:*'], 1, 'quotes:* is a pattern: name one topic, such as quotes:AAPL'],
+    [
+      ['--connection', 'c1', '--topic', 'trades:A', '--from', '2026-11-02T10:00:00'],
+      2,
+      'with its zone, such as 2026-11-02T10:00:00Z or 2026-11-02T11:00:00+01:00',
+    ],
     [['--connection', 'c1'], 2, "required option '--topic <topic>' not specified"],
     [
       ['--connection', 'c1', '--topic', 'trades:A'],

@@ -15,7 +15,14 @@ const CONNECTION = { id: 7, address: '192.0.2.1', credential: undefined, openedM
 it('R70 R74 all that a FIX client may see and declares, and the products of its topics', () => {
   const outlet = new TestJournal();
   const connectionOf = (id: number) => `c${id}`;
-  const records = new FixRecords({ outlet, worker: 1, wallMicros: () => 1, connectionOf, codes: CODES as never });
+  const records = new FixRecords({
+    outlet,
+    worker: 1,
+    hasSeqTags: false,
+    wallMicros: () => 1,
+    connectionOf,
+    codes: CODES as never,
+  });
   const credential = {
     ...ANONYMOUS,
     ...{ sub: 'alice', roles: ['desk'], entitlements: undefined },

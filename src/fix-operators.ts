@@ -33,6 +33,7 @@ import { classNameOfLane, detailOfLane, levelsOfDetail } from './threads/lanes.j
 /** Of operators' lists: FIX is no WebSocket endpoint. */
 const ENDPOINT = 'fix';
 const TOPICS_MAX = 1_000;
+const ENDED = 'ended by an operator; ask before you log on again';
 /** What a client is told, by the code that a WebSocket would get. */
 const ENDS: ReadonlyMap<CloseCode, FixEnd> = new Map([
   [CloseCode.revoked, 'revoked'],
@@ -188,7 +189,7 @@ export class FixOperators {
   #end(id: string, code: CloseCode): AdminTopics['end']['answer'] {
     const connection = this.#find(id);
     if (connection === undefined) return undefined;
-    connection.end(ENDS.get(code) ?? 'regular', 'ended by an operator', true);
+    connection.end(ENDS.get(code) ?? 'regular', ENDED, true);
     return { user: this.#options.log.shown(connection.credential?.sub ?? '') };
   }
 

@@ -35,6 +35,10 @@ const CLOSE_GRACE_MS = 300;
 /** How often to try a port that another process is about to leave. */
 const PORT_RETRY_MS = 100;
 
+/** Why clients are logged out, and when they may come back. */
+const DRAINS = 'the gateway drains; log on again at another gateway, or here once it has restarted';
+const STOPS = 'the gateway stops; log on again at another gateway, or here once it has restarted';
+
 const nextLoopTurn = () => new Promise<void>(resolve => setImmediate(resolve));
 
 export class FixWorker {
@@ -245,7 +249,7 @@ export class FixWorker {
         this.#isLeaving = true;
         this.#server.stopListening();
         for (const connection of [...this.#server.connections]) {
-          connection.end('regular', 'the gateway stops; log on again', true);
+          connection.end('regular', STOPS, true);
         }
         setTimeout(() => this.finish(0), CLOSE_GRACE_MS);
     }
@@ -288,7 +292,7 @@ export class FixWorker {
   }
 
   #drain(): void {
-    this.#server.refuseLogons('the gateway drains; log on at another one');
+    this.#server.refuseLogons(DRAINS);
     const { drainTimeoutMs } = this.#data.config.times;
     this.#departures ??= new Departures(this.#server.connections, drainTimeoutMs, performance.now());
   }
@@ -305,7 +309,7 @@ export class FixWorker {
   }
 
   #tick(): void {
-    this.#departures?.due(performance.now(), 'the gateway drains; log on again');
+    this.#departures?.due(performance.now(), DRAINS);
     this.#server.tick();
     if (!this.#isRetired || this.#server.connections.size > 0) return;
     this.#isRetired = false;

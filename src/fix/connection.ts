@@ -4,15 +4,16 @@ import type { Credential, Entitlements } from '../auth/credential.js';
 import type { Config, FixConfig } from '../config/environment.js';
 import { RESENT_MESSAGE_UNITS } from '../protocol/costs.js';
 import type { FixEnd } from '../threads/fix-stats.js';
-import type { FixAccess, LoggedConnection, WorkBudget } from './access.js';
+import type { FixAccess, LoggedConnection, LogonRefusal, WorkBudget } from './access.js';
 import type { FixCommandCounts } from './command-counts.js';
 import { Flow } from './flow.js';
 import { HandedOver } from './handed-over.js';
 import { MarketData } from './market/market-data.js';
 import type { FixViews } from './market/views.js';
 import type { FixRecords } from './records.js';
+import { SecondCount } from './second-count.js';
 import { AcceptorSession } from './session/acceptor-session.js';
-import { LOGGED_OUT, type SessionHost, type SessionSettings } from './session/contract.js';
+import { LOGGED_OUT, type SessionEvent, type SessionHost, type SessionSettings } from './session/contract.js';
 import type { LogonRequest } from './session/logon.js';
 import type { SessionNumbers } from './session/numbers.js';
 import type { FixMessage } from './wire/message.js';
@@ -20,6 +21,8 @@ import type { MessageWriter } from './wire/writer.js';
 
 /** How long a client may take to read what was sent before its connection is cut. */
 const LINGER_MS = 2_000;
+const LIMITED_ADVICE = 'log on again, and send fewer';
+const SLOW_ADVICE = 'log on again, and read faster or request less';
 /** Room for what one turn sends; a larger one, made for a burst, goes to the socket instead of being kept. */
 const FIRST_BYTES = 2 * 1024;
 const KEPT_BYTES_MAX = 64 * 1024;
@@ -39,7 +42,7 @@ interface ConnectionParts {
   readonly nowMs: () => number;
   /** µs since the Unix epoch. */
   readonly wallMicros: () => number;
-  /** The client wants to log on: answer with `admit`, `refuse` or `drop`. */
+  /** The client wants to log on: answer with `admit` or `refuse`. */
   readonly onLogon: (connection: FixConnection, request: LogonRequest) => void;
   /** Something waits for `flush`. */
   readonly onUnflushed: (connection: FixConnection) => void;
@@ -57,6 +60,8 @@ export class FixConnection implements LoggedConnection {
   /** Names its sequence numbers; undefined until it is admitted. */
   key: string | undefined;
   market: MarketData | undefined;
+  /** Undefined until it is refused, and if the session refused it. */
+  refusal: LogonRefusal | undefined;
   /** Its numbers are on their way: its identity stays taken until they are here. */
   isOpening = false;
   receivedBytes = 0;
@@ -82,9 +87,10 @@ export class FixConnection implements LoggedConnection {
   #isMarked = false;
   /** Undefined: the session decides. */
   #endKind: FixEnd | undefined;
+  /** Of the Logout that was sent, unless it answered the client's. */
+  #logoutText: string | undefined;
   #isOver = false;
-  #messagesThisSecond = 0;
-  #secondMs = 0;
+  readonly #messagesThisSecond = new SecondCount();
 
   constructor(id: number, address: string, socket: Socket, parts: ConnectionParts) {
     this.id = id;
@@ -100,6 +106,7 @@ export class FixConnection implements LoggedConnection {
       send: bytes => this.#send(bytes),
       received: bytes => this.#countMessage(bytes),
       taken: message => parts.records?.received(id, message),
+      told: event => this.#told(event),
       confirmed: micros => parts.records?.confirmed(id, micros),
       logon: request => parts.onLogon(this, request),
       application: message => this.#application(message),
@@ -183,22 +190,19 @@ export class FixConnection implements LoggedConnection {
     this.market.recheck(credential.tier);
   }
 
-  refuse(text: string): void {
+  /** @param isSilent without a message */
+  refuse(refusal: LogonRefusal, isSilent = false): void {
     this.#endKind = 'refused';
-    this.session.refuse(text);
-  }
-
-  /** Ends the connection without a message. */
-  drop(reason: string): void {
-    this.#endKind = 'refused';
-    this.session.drop(reason);
+    this.refusal = refusal;
+    if (isSilent) this.session.drop(refusal.text);
+    else this.session.refuse(refusal.text);
   }
 
   /** Logs the client out. @param isAtOnce without waiting for its answer */
   end(kind: FixEnd, text: string, isAtOnce = false): void {
     this.#endKind = kind;
     if (kind === 'slow') this.market?.overrun();
-    this.session.leave(text, isAtOnce);
+    this.session.leave(kind === 'slow' ? `${text}; ${SLOW_ADVICE}` : text, isAtOnce);
     // Market data ends with the Logout, also if the client has to answer it.
     if (!this.session.isClosed) this.market?.close(true);
   }
@@ -279,16 +283,10 @@ export class FixConnection implements LoggedConnection {
 
   #countMessage(bytes: number): void {
     const { messagesPerSecondMax } = this.#parts.config.limits;
-    const nowMs = this.#parts.nowMs();
-    if (nowMs - this.#secondMs >= 1000) {
-      this.#secondMs = nowMs;
-      this.#messagesThisSecond = 0;
-    }
-    this.#messagesThisSecond++;
-    if (this.#messagesThisSecond > messagesPerSecondMax) {
-      this.end('limited', `more than ${messagesPerSecondMax} messages in a second`, true);
+    if (this.#messagesThisSecond.next(this.#parts.nowMs()) > messagesPerSecondMax) {
+      this.end('limited', `more than ${messagesPerSecondMax} messages in a second; ${LIMITED_ADVICE}`, true);
     } else if (this.#budget?.read(bytes) === false) {
-      this.end('limited', 'too many messages while the work budget is used up', true);
+      this.end('limited', `too many messages while the work budget is used up; ${LIMITED_ADVICE}`, true);
     }
   }
 
@@ -296,6 +294,12 @@ export class FixConnection implements LoggedConnection {
     this.#parts.counts?.take(this, message);
     this.market?.message(message);
     return undefined;
+  }
+
+  /** Before it is admitted, only its refusal is recorded. */
+  #told(event: SessionEvent): void {
+    if (event.is === 'logout') this.#logoutText = event.text;
+    if (this.key !== undefined) this.#parts.records?.told(this.id, event);
   }
 
   #noteHandedOver(): void {
@@ -335,6 +339,7 @@ export class FixConnection implements LoggedConnection {
     this.market?.close(false);
     const kind =
       this.#endKind ?? (reason === LOGGED_OUT ? 'left' : this.credential === undefined ? 'refused' : 'protocol');
-    this.#parts.onEnded(this, kind, reason);
+    // A client that answers our Logout does not tell why it was sent.
+    this.#parts.onEnded(this, kind, this.#logoutText ?? reason);
   }
 }

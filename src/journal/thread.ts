@@ -3,9 +3,10 @@
 import { join } from 'node:path';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { textOf } from '../feed-contract/error-text.js';
-import { WallClock } from '../protocol/wall-clock.js';
+import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
 import { JournalCells } from '../threads/journal-cells.js';
 import type { FromJournal, JournalBatch, ToJournal } from '../threads/journal-records.js';
+import { WritersLock } from './held-folder.js';
 import { Journal } from './journal.js';
 import { noteEraseAfter } from './privacy/erase-policy.js';
 import { KEYS_FOLDER } from './privacy/key-wrap.js';
@@ -15,6 +16,7 @@ import { Retention } from './retention.js';
 import type { ClockQuality } from './segments.js';
 import { openSigningKey } from './signing-key.js';
 import type { JournalThreadData } from './thread-data.js';
+import { TrustedTime } from './trusted-time.js';
 import { JournalWriter } from './writer.js';
 
 const TICK_MS = 100;
@@ -53,7 +55,7 @@ async function open(): Promise<void> {
     folder: settings.folder,
     openKeys,
     retentionMicros: settings.retentionMs * MICROS_PER_MS,
-    nowMicros,
+    time: new TrustedTime(settings.folder, { nowMicros, monotonicMicros }),
   });
   const writer = new JournalWriter({
     folder,
@@ -69,6 +71,7 @@ async function open(): Promise<void> {
   noteEraseAfter(settings.folder, settings.eraseAfterMs ?? 0);
   const journal = new Journal({
     folder,
+    lock: new WritersLock(folder, data.lock),
     writer,
     keysFolder,
     openKeys,

@@ -11,7 +11,7 @@ import { delaysIn } from './delayed-topics.js';
 import type { ChainPlace, Entries } from './entries.js';
 import type { MarketClient, Resolution } from './market-client.js';
 import { MarketMessages, type MessagesOptions } from './market-messages.js';
-import { whichProduct } from './not-entitled.js';
+import { refusedTopics, whichProduct } from './not-entitled.js';
 import { QueuePolicies } from './queue-policies.js';
 import { type MarketRequest, MdReject, readRequest, streamsOf } from './request.js';
 import { Subscription } from './subscription.js';
@@ -219,7 +219,9 @@ export class MarketData implements MarketClient {
     if (subscriptions?.delete(subscription) !== true) return;
     this.#topics -= streamsOf(request).length;
     if (subscriptions.size === 0) this.#forget(request.id);
-    if (text !== undefined) this.#messages.reject(request.id, reason, `${symbol}: ${text}`);
+    if (text === undefined) return;
+    const topics = reason === MdReject.forbidden ? refusedTopics(this.#options.entitlements(), request, [symbol]) : [];
+    this.#messages.reject(request.id, reason, `${symbol}: ${text}`, topics);
   }
 
   #request(request: MarketRequest): void {
@@ -250,8 +252,8 @@ export class MarketData implements MarketClient {
     const forbidden = symbols.filter(symbol => !this.#mayHave(request, symbol));
     if (unknown.length > 0 || forbidden.length > 0) {
       this.#requests.delete(id);
-      if (unknown.length > 0) this.#messages.reject(id, MdReject.unknownSymbol, `unknown symbols: ${shorten(unknown)}`);
-      else this.#messages.reject(id, MdReject.forbidden, this.#notEntitled(request, forbidden));
+      if (unknown.length > 0) this.#refuseUnknown(request, unknown);
+      else this.#refuseForbidden(request, forbidden);
       return;
     }
     // Other requests may have begun while symbols were looked up.
@@ -281,9 +283,16 @@ export class MarketData implements MarketClient {
     this.#queues.delete(id);
   }
 
-  #notEntitled(request: MarketRequest, symbols: readonly string[]): string {
-    const product = whichProduct(this.#options.entitlements(), request, symbols);
-    return `not entitled to ${streamsOf(request).join(', ')} of ${shorten(symbols)}${product}`;
+  #refuseUnknown(request: MarketRequest, symbols: readonly string[]): void {
+    const topics = streamsOf(request).map(stream => ({ stream, symbols, product: undefined }));
+    this.#messages.reject(request.id, MdReject.unknownSymbol, `unknown symbols: ${shorten(symbols)}`, topics);
+  }
+
+  #refuseForbidden(request: MarketRequest, symbols: readonly string[]): void {
+    const entitlements = this.#options.entitlements();
+    const product = whichProduct(entitlements, request, symbols);
+    const text = `not entitled to ${streamsOf(request).join(', ')} of ${shorten(symbols)}${product}`;
+    this.#messages.reject(request.id, MdReject.forbidden, text, refusedTopics(entitlements, request, symbols));
   }
 
   #mayHave(request: MarketRequest, symbol: string): boolean {

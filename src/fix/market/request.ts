@@ -92,8 +92,8 @@ export function readRequest(message: FixMessage): RequestRead {
   if (updateType !== undefined && updateType !== '0' && updateType !== '1') {
     return refused(MdReject.updateType, 'MDUpdateType must be 0 or 1');
   }
-  if (message.text(Tag.aggregatedBook) === 'N') {
-    return refused(MdReject.aggregation, 'AggregatedBook N: books have one entry per price');
+  if (message.has(Tag.aggregatedBook)) {
+    return refused(MdReject.aggregation, 'AggregatedBook is not supported: books always have one entry per price');
   }
   const unsupported = unsupportedOption(message) ?? queueFault(message);
   if (unsupported !== undefined) return refused(...unsupported);

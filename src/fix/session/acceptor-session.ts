@@ -159,6 +159,7 @@ export class AcceptorSession {
   leave(text: string, isAtOnce = false): void {
     if (this.#state === 'connected') this.#close(text);
     if (this.#state === 'closed' || (this.#state === 'leaving' && !isAtOnce)) return;
+    this.#host.told({ is: 'logout', text });
     this.#outgoing.send(MsgType.logout, [[Tag.text, text]]);
     // Before its Logon is answered, a client has nothing to log out of, and its numbers are not known.
     if (isAtOnce || this.#state === 'verifying') this.#close(text);

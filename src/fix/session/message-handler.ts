@@ -49,6 +49,7 @@ export class MessageHandler {
       handle: (message, standing) => this.#handle(message, standing),
       ask: begin => {
         options.counters.resendsAsked++;
+        options.host.told({ is: 'asked', from: begin });
         this.#outgoing.send(MsgType.resendRequest, [
           [Tag.beginSeqNo, begin],
           [Tag.endSeqNo, 0],
@@ -77,19 +78,20 @@ export class MessageHandler {
     const target = message.text(Tag.targetCompId) || this.#options.settings.compId;
     const sender = message.text(Tag.senderCompId) || this.#outgoing.targetCompId;
     if (target !== this.#options.settings.compId || sender !== this.#outgoing.targetCompId) {
-      this.#rejectAndLeave(message, RejectReason.compIdProblem);
+      const tag = sender === this.#outgoing.targetCompId ? Tag.targetCompId : Tag.senderCompId;
+      this.#rejectAndLeave(message, RejectReason.compIdProblem, tag);
       return false;
     }
     if (!isTimely(message, this.#options.host, this.#options.settings)) {
-      this.#rejectAndLeave(message, RejectReason.sendingTimeAccuracy);
+      this.#rejectAndLeave(message, RejectReason.sendingTimeAccuracy, Tag.sendingTime);
       return false;
     }
     return true;
   }
 
   /** 2k, 2o, 2f: a Reject, then a Logout. The number is used up. */
-  #rejectAndLeave(message: FixMessage, reason: RejectReason): void {
-    this.#reject(message, { reason });
+  #rejectAndLeave(message: FixMessage, reason: RejectReason, tag: number): void {
+    this.#reject(message, { reason, tag: String(tag) });
     if (message.seqNum === this.incoming.next) this.incoming.next++;
     this.#options.leave(REJECT_TEXTS[reason]);
   }
@@ -98,8 +100,10 @@ export class MessageHandler {
     this.#options.leave(`MsgSeqNum too low, expecting ${this.incoming.next} but received ${seqNum}`);
   }
 
-  #reject(message: FixMessage, { reason, tag, text }: Rejection): void {
+  #reject(message: FixMessage, rejection: Rejection): void {
+    const { reason, tag, text } = rejection;
     this.#options.counters.rejects++;
+    this.#options.host.told({ is: 'rejected', message, rejection });
     const fields: (readonly [number, string | number])[] = [...reversedRoute(message)];
     fields.push([Tag.refSeqNum, message.seqNum], [Tag.text, text ?? REJECT_TEXTS[reason]]);
     if (tag !== undefined && /^-?\d{1,9}$/.test(tag)) fields.push([Tag.refTagId, tag]);
@@ -140,7 +144,7 @@ export class MessageHandler {
     }
     const [from, to] = [utcMicros(originally), utcMicros(message.text(Tag.sendingTime) ?? '')];
     if (from === undefined || to === undefined || from <= to) return true;
-    this.#rejectAndLeave(message, RejectReason.sendingTimeAccuracy);
+    this.#rejectAndLeave(message, RejectReason.sendingTimeAccuracy, Tag.origSendingTime);
     return false;
   }
 
@@ -221,8 +225,11 @@ export class MessageHandler {
   /** What was sent with these numbers, again or filled. */
   resend(begin: number, end: number): void {
     this.#options.counters.resendsAnswered++;
+    const { host } = this.#options;
     const kept = this.#outgoing.keptBetween(begin, end);
-    this.#outgoing.resend(begin, end, kept > 0 && this.#options.host.mayResend(kept));
+    const again = kept > 0 && host.mayResend(kept) ? kept : 0;
+    host.told({ is: 'filled', from: begin, to: end, again });
+    this.#outgoing.resend(begin, end, again > 0);
     if (this.#options.isActive()) this.#options.host.filled(begin, end);
   }
 

@@ -17,6 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { syncFolder } from '../sync-folder.js';
 
 export const SECRET_FILE_MODE = 0o600;
 const LINE_FEED = 0x0a;
@@ -140,15 +141,6 @@ function appendTo(path: string, lines: readonly string[]): void {
     fsyncSync(file);
   } finally {
     closeSync(file);
-  }
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
   }
 }
 

@@ -92,11 +92,12 @@ export class Access {
 
   /** @param event not older than those before it; an older one counts as of now, because its true place is lost */
   take(event: UsageEvent): void {
-    if (event.micros > this.#nowMicros) {
+    if (event.micros > this.#nowMicros || event.isMoved) {
       this.#apply();
-      this.#nowMicros = event.micros;
+      this.#nowMicros = Math.max(this.#nowMicros, event.micros);
     }
     this.#atOnce.push(event);
+    if (event.isMoved) this.#apply();
   }
 
   /** Call after the last event: passes the remaining borders. */

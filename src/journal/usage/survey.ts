@@ -3,18 +3,19 @@
  * a gateway, from its `started` record on. A run without `stopped` may have crashed: its sessions end where its threads fell silent.
  */
 import { parseLine, readLines, type SegmentFile } from '../segments.js';
-import { connectionOf, journalLines, threadOf } from './record-lines.js';
+import { connectionOf, type JournalLine, journalLines, threadOf } from './record-lines.js';
+import { OVERLAP_MICROS, Timeline } from './timeline.js';
 import { OPEN_CONNECTIONS_MAX, refuseBeyond } from './usage-bounds.js';
 
 const MICROS_PER_MS = 1000;
-/** Records come in the order of writing, which is nearly that of time: batches of several threads overlap by this much at most. */
-export const OVERLAP_MICROS = 60_000_000;
 /** How long to look for a thread that is silent when the period ends: if it writes again in this run, it served until the end. */
 const SILENCE_MICROS_MAX = 7 * 86_400_000_000;
 const STARTED = Buffer.from('"k":"started"');
 
 export interface Survey {
   readonly segments: readonly SegmentFile[];
+  /** When their records count. */
+  readonly timeline: Timeline;
   readonly node: string;
   /** Last record of each thread, µs, by run. The first run has no `started` record in these files. */
   readonly runs: readonly ReadonlyMap<number, number>[];
@@ -30,6 +31,8 @@ export interface Survey {
   readonly dropped: number;
   /** Lines that are not records. */
   readonly unreadable: number;
+  /** How often the system clock was set back, to or from a time within the period. */
+  readonly clockSetBack: number;
 }
 
 /** The time that a report covers, over all time zones, µs since the Unix epoch. */
@@ -40,17 +43,25 @@ export interface Period {
 
 /** @param segments all of a chain. @throws {Error} when a file cannot be read */
 export async function surveyChain(all: readonly SegmentFile[], period: Period): Promise<Survey> {
-  const segments = await neededSegments(all, period);
-  const reading = new Reading(period);
-  for await (const line of journalLines(segments, period.toMicros + SILENCE_MICROS_MAX)) {
-    if (line.is === 'record') reading.record(line.kind, line.micros, line.bytes);
-    else if (reading.isBeyond) continue;
-    else if (line.is === 'head') reading.head(line.members);
-    else if (line.is === 'block') reading.block(line.bytes);
-    else reading.unreadable++;
-    if (reading.isSettled) break;
+  const { segments, behind } = await neededSegments(all, period);
+  const timeline = new Timeline();
+  let reading = new Reading(period);
+  for (const [at, segment] of segments.entries()) {
+    for await (const line of journalLines([segment])) {
+      if (line.is === 'record') timeline.note(line.micros);
+      reading.take(line, line.is === 'record' ? line.micros : 0);
+    }
+    if (reading.isSettled && at >= behind) break;
   }
-  return reading.survey(segments);
+  if (!timeline.isInOrder) {
+    reading = new Reading(period);
+    const momentOf = timeline.reader();
+    for await (const line of journalLines(segments)) {
+      reading.take(line, line.is === 'record' ? momentOf(line.micros).micros : 0);
+      if (reading.isSettled) break;
+    }
+  }
+  return { ...reading.survey(), segments, timeline, clockSetBack: timeline.stepsIn(period) };
 }
 
 /** Where the reading of events ends: what happened in the period is written by then. */
@@ -58,6 +69,7 @@ export const readingEnd = ({ toMicros }: Period): number => toMicros + OVERLAP_M
 
 class Reading {
   readonly #period: Period;
+  readonly #silentUntil: number;
   readonly #runs: Map<number, number>[] = [new Map()];
   /** Threads of the connections that are open. */
   readonly #threads = new Map<string, number>();
@@ -67,24 +79,27 @@ class Reading {
   #lastBlock: Buffer | undefined;
   #records = 0;
   #dropped = 0;
-  unreadable = 0;
+  #unreadable = 0;
   /** Threads that have connections and are silent at the end; undefined before it. */
   #silent: Set<number> | undefined;
 
   constructor(period: Period) {
     this.#period = period;
+    this.#silentUntil = period.toMicros + SILENCE_MICROS_MAX;
   }
 
-  head({ node }: Readonly<Record<string, unknown>>): void {
+  /** @param micros when a record counts */
+  take(line: JournalLine, micros: number): void {
+    if (this.isSettled) return;
+    if (line.is === 'record') this.#record(line.kind, micros, line.bytes);
+    else if (this.#silent !== undefined) return;
+    else if (line.is === 'head') this.#head(line.members);
+    else if (line.is === 'block') this.#lastBlock = line.bytes;
+    else this.#unreadable++;
+  }
+
+  #head({ node }: Readonly<Record<string, unknown>>): void {
     if (typeof node === 'string') this.#node = node;
-  }
-
-  block(bytes: Buffer): void {
-    this.#lastBlock = bytes;
-  }
-
-  get isBeyond(): boolean {
-    return this.#silent !== undefined;
   }
 
   /** No later record can matter. */
@@ -92,10 +107,10 @@ class Reading {
     return this.#silent?.size === 0;
   }
 
-  record(kind: string, micros: number, bytes: Buffer): void {
+  #record(kind: string, micros: number, bytes: Buffer): void {
     if (micros > readingEnd(this.#period)) this.#silent ??= this.#silentThreads();
     if (this.#silent !== undefined) {
-      if (kind === 'started') this.#silent.clear();
+      if (kind === 'started' || micros > this.#silentUntil) this.#silent.clear();
       else this.#noteThread(bytes, micros);
       return;
     }
@@ -136,36 +151,43 @@ class Reading {
     return new Set([...this.#threads.values()].filter(thread => (last?.get(thread) ?? 0) < this.#period.toMicros));
   }
 
-  survey(segments: readonly SegmentFile[]): Survey {
+  survey(): Omit<Survey, 'segments' | 'timeline' | 'clockSetBack'> {
     const { block, hash } = parseLine(this.#lastBlock ?? Buffer.alloc(0)) ?? {};
     return {
-      segments,
       node: this.#node,
       runs: this.#runs,
-      isComplete: this.isBeyond,
+      isComplete: this.#silent !== undefined,
       fromMicros: this.#from,
       toMicros: this.#to,
       lastBlock: typeof block === 'number' && typeof hash === 'string' ? { block, hash } : undefined,
       records: this.#records,
       dropped: this.#dropped,
-      unreadable: this.unreadable,
+      unreadable: this.#unreadable,
     };
   }
 }
 
 /**
  * From the start of the run that serves at the beginning of the period, because its sessions may be older than the period, to the
- * last file that was begun in the period. Earlier runs have left no open session.
+ * last file that was begun in the period or soon after it. Earlier runs have left no open session. A wrong clock may have begun files in
+ * between at other times.
+ * @returns `behind`: the last of them that was begun in the period
  */
-async function neededSegments(all: readonly SegmentFile[], { fromMicros, toMicros }: Period): Promise<SegmentFile[]> {
-  const needed: SegmentFile[] = [];
-  for (const segment of all.toReversed()) {
-    const opened = await openedMicros(segment);
-    if (opened > toMicros + SILENCE_MICROS_MAX) continue;
-    needed.unshift(segment);
-    if (opened <= fromMicros && (await hasStart(segment, fromMicros))) break;
+async function neededSegments(
+  all: readonly SegmentFile[],
+  period: Period,
+): Promise<{ readonly segments: readonly SegmentFile[]; readonly behind: number }> {
+  const { fromMicros, toMicros } = period;
+  const opened: number[] = [];
+  for (const segment of all) opened.push(await openedMicros(segment));
+  const last = opened.findLastIndex(micros => micros <= toMicros + SILENCE_MICROS_MAX);
+  const within = opened.findIndex(micros => micros > fromMicros);
+  let first = Math.max(0, (within < 0 ? all.length : within) - 1);
+  for (let segment = all[first]; segment !== undefined && first > 0; segment = all[--first]) {
+    if (await hasStart(segment, fromMicros)) break;
   }
-  return needed;
+  const behind = opened.findLastIndex(micros => micros <= readingEnd(period));
+  return { segments: all.slice(first, last + 1), behind: behind - first };
 }
 
 /** When a file was begun, by its head; 0 when that does not say. */

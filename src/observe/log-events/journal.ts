@@ -64,7 +64,7 @@ export const journalEvents: LogEventGroup = {
     journal_fault: event(
       'error',
       'journal maintenance failed',
-      'a segment was not compressed, or an old one not removed; the gateway tries again with the next segment',
+      'a segment was not compressed, or an old one not removed, for example because the clock is ahead; the gateway tries again each minute',
       'what',
       'detail',
     ),

@@ -47,7 +47,7 @@ beforeEach(async () => {
     },
     log: {
       connected: () => undefined,
-      refused: (_connection, reason) => ends.push(reason),
+      refused: (_connection, { text }) => ends.push(text),
       ended: (_connection, _kind, reason) => ends.push(reason),
     },
     records: undefined,

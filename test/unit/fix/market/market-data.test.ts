@@ -128,6 +128,8 @@ it.each<[Fields, string]>([
     ],
     '281=2|58=ApplQueueMax must be 1 to 10000|',
   ],
+  [[[266, 'Y']], '281=7|58=AggregatedBook is not supported: books always have one entry per price|'],
+  [[[266, 'N']], '281=7|58=AggregatedBook is not supported: books always have one entry per price|'],
   [[[546, '1']], '281=A|58=Scope is not supported|'],
   [[[286, '1']], '281=B|58=OpenCloseSettlFlag is not supported|'],
   [[[547, 'Y']], '281=C|58=MDImplicitDelete Y: each removed level is sent|'],

@@ -316,7 +316,7 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: '2f PossDup with an OrigSendingTime after SendingTime',
     run: a => a.receive('1', 2, [[112, 'x']], { 43: 'Y', 122: stampOf(a.nowMs + 1000) }),
-    sent: ['3 45=2 372=1 373=10 58=SendingTime accuracy problem', '5 58=SendingTime accuracy problem'],
+    sent: ['3 45=2 371=122 372=1 373=10 58=SendingTime accuracy problem', '5 58=SendingTime accuracy problem'],
     closed: /SendingTime/,
     nextIn: 3,
   },
@@ -342,14 +342,14 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: '2j, 2k another SenderCompID',
     run: a => a.receive('0', 2, [], { 49: 'OTHER' }),
-    sent: ['3 45=2 372=0 373=9 58=CompID problem', '5 58=CompID problem'],
+    sent: ['3 45=2 371=49 372=0 373=9 58=CompID problem', '5 58=CompID problem'],
     closed: /CompID/,
     nextIn: 3,
   },
   {
     name: '2k another TargetCompID',
     run: a => a.receive('0', 2, [], { 56: 'OTHER' }),
-    sent: ['3 45=2 372=0 373=9 58=CompID problem', '5 58=CompID problem'],
+    sent: ['3 45=2 371=56 372=0 373=9 58=CompID problem', '5 58=CompID problem'],
     closed: /CompID/,
     nextIn: 3,
   },
@@ -366,7 +366,7 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: '2n, 2o a SendingTime that is off',
     run: a => a.receive('0', 2, [], { 52: stampOf(a.nowMs - 121_000) }),
-    sent: ['3 45=2 372=0 373=10 58=SendingTime accuracy problem', '5 58=SendingTime accuracy problem'],
+    sent: ['3 45=2 371=52 372=0 373=10 58=SendingTime accuracy problem', '5 58=SendingTime accuracy problem'],
     closed: /SendingTime/,
     nextIn: 3,
   },

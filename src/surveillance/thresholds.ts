@@ -1,6 +1,7 @@
 /** When a pattern becomes an alert. Starting values: the operator tunes them with recordings of his own market. */
 import { z } from 'zod';
 import { WINDOW_MAX } from './detectors/message-window.js';
+import { TRADES_MAX } from './detectors/trade-window.js';
 
 const positive = z.number().positive();
 const share = z.number().min(0).max(1);
@@ -71,6 +72,9 @@ export const thresholdsSchema = z
       .strictObject({
         window_seconds: seconds.default(5),
         volume_share_min: share.default(0.3).describe('Of the aggressive volume of the window'),
+        trades_min: countUpTo(TRADES_MAX, `${TRADES_MAX} trades of a window`)
+          .default(3)
+          .describe('Aggressive trades of the user in the window: one alone meets a move, but does not make it'),
         sigmas: positive.default(5).describe('Move of the price, in standard deviations of such windows before'),
         windows_min: count.default(12).describe('Windows seen before moves are judged'),
         reversal_seconds: seconds.default(60),

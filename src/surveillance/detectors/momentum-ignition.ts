@@ -11,6 +11,8 @@ const SYMBOLS_MAX = 20_000;
 const WATCHED_MAX = 32;
 /** Windows whose moves tell what is usual. */
 const HALF_LIFE_WINDOWS = 120;
+/** The same of late: in a market that has become fast, what was usual an hour ago is not. */
+const RECENT_HALF_LIFE_WINDOWS = 3;
 /** Of a price that has not moved at all so far, as a share of it: any move would be infinitely many deviations. */
 const DEVIATION_OF_STILL_PRICE = 0.0005;
 
@@ -36,6 +38,7 @@ interface Market {
   heldBack: number | undefined;
   watched: Watched[];
   readonly moves: RunningVariance;
+  readonly recentMoves: RunningVariance;
 }
 
 /** A burst of aggressive trades that moves the price, and a position turned around while others follow. */
@@ -74,6 +77,7 @@ export class MomentumIgnition {
       heldBack: undefined,
       watched: [],
       moves: new RunningVariance(HALF_LIFE_WINDOWS),
+      recentMoves: new RunningVariance(RECENT_HALF_LIFE_WINDOWS),
     };
     this.#markets.set(symbol, market);
     return market;
@@ -82,7 +86,10 @@ export class MomentumIgnition {
   /** A window of the clock is over: its move is one that was usual. */
   #turn(market: Market, number: number): void {
     if (number === market.number) return;
-    if (market.heldBack !== undefined) market.moves.add(market.heldBack);
+    if (market.heldBack !== undefined) {
+      market.moves.add(market.heldBack);
+      market.recentMoves.add(market.heldBack);
+    }
     if (market.number > 0) market.heldBack = market.lastPrice - market.openPrice;
     market.number = number;
     market.openPrice = market.lastPrice;
@@ -90,15 +97,17 @@ export class MomentumIgnition {
 
   /** Is one user moving the price? */
   #moving(market: Market, price: number, atMicros: number): void {
-    const { windows_min, sigmas, volume_share_min, reversal_seconds } = this.#thresholds;
+    const { windows_min, sigmas, volume_share_min, trades_min, reversal_seconds } = this.#thresholds;
     const { moves, window } = market;
     if (moves.count < windows_min) return;
     const move = price - window.openPrice;
-    const deviation = moves.deviation > 0 ? moves.deviation : DEVIATION_OF_STILL_PRICE * Math.abs(window.openPrice);
+    const usual = Math.max(moves.deviation, market.recentMoves.deviation);
+    const deviation = usual > 0 ? usual : DEVIATION_OF_STILL_PRICE * Math.abs(window.openPrice);
     if (move === 0 || !reaches(Math.abs(move), sigmas * deviation)) return;
     const side: Side = move > 0 ? 'buy' : 'sell';
     const untilMicros = atMicros + reversal_seconds * SECOND_MICROS;
-    for (const [user, { signed, volume }] of window.flows) {
+    for (const [user, { signed, volume, trades }] of window.flows) {
+      if (trades < trades_min) continue;
       const share = volume / window.volume;
       if (Math.sign(signed) !== Math.sign(move) || !reaches(share, volume_share_min)) continue;
       const position = Math.abs(signed);

@@ -3,7 +3,7 @@ import { EVIDENCE_MAX } from '../alert.js';
 import type { TradeEvent } from '../events.js';
 
 /** Trades remembered: beyond, the oldest is forgotten before its time. */
-const TRADES_MAX = 5_000;
+export const TRADES_MAX = 5_000;
 /** Expired trades that may stay in front of the array before it is cut. */
 const EXPIRED_MAX = 256;
 

@@ -1,6 +1,6 @@
 /** R70 the journal of a real gateway: over deaths of its threads, a folder that goes away, restarts and a takeover. */
 import { createPublicKey } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -13,6 +13,7 @@ import { startGateway, type TestGateway, testToken } from '../support/gateway.js
 import { JournalFolder } from '../support/journal/folder.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { until } from '../support/until.js';
+import { runCli } from '../unit/cli/run-cli.js';
 
 const FAULTS = new URL('../support/faults.mjs', import.meta.url).href;
 const folder = new JournalFolder();
@@ -148,8 +149,9 @@ it('R70 writes everything before it ends, and the next process continues the cha
   const second = await startGateway({ ...env(), JOURNAL_FAIL: 'open' });
   expect(await second.stop()).toBe(0);
   const takeover = join(folder.path, 'takeover');
-  expect(folder.records(takeover).map(({ k }) => k)).toEqual(['started', 'stopped']);
-  folder.verified(takeover);
+  const written = folder.records(takeover).map(({ k }) => k);
+  expect(written.filter(kind => kind !== 'clock')).toEqual(['started', 'stopped']);
+  const [takeoverBlocks] = folder.verified(takeover).split(' ');
   expect(await gateway.stop()).toBe(0);
   expect(kinds().at(-1)).toBe('stopped');
   const [blocks] = folder.verified().split(' ');
@@ -163,5 +165,19 @@ it('R70 writes everything before it ends, and the next process continues the cha
   const verdict = await verifyJournal({ folder: folder.path, start: EMPTY_CHAIN, notes: own, key: publicKey() });
   expect(verdict).toMatchObject({ faults: [], openLines: 0, coveredBlocks: Number(blocksNow) });
   const [other] = (await notes()).filter(note => note.startsWith('millrace/edge-1/takeover\n'));
-  expect(readCheckpoint(other ?? '', publicKey())).toMatchObject({ blocks: 2 });
+  expect(readCheckpoint(other ?? '', publicKey())).toMatchObject({ blocks: Number(takeoverBlocks) });
+});
+
+it('R70 R71 needs nothing but its folder, and its commands need nothing but that', async () => {
+  const bare = join(folder.base, 'bare');
+  const own = await startGateway({ JOURNAL_DIR: bare, WORKERS: '1', ENCODERS: '1' });
+  await (await TestClient.connect(`${own.url}/ws/quotes?symbols=AAPL&token=${token}`)).close();
+  expect(own.log()).toContain('the master key lies beside the journal');
+  expect(await own.stop()).toBe(0);
+  expect(statSync(join(bare, 'master.key')).mode & 0o777).toBe(0o600);
+  folder.verified(bare);
+  const query = await runCli(['journal', 'query', bare, '--user', 'alice', '--kind', 'connected']);
+  expect(JSON.parse(query.stdout)).toMatchObject({ k: 'connected', user: expect.stringMatching(/^u_/) });
+  expect(await runCli(['journal', 'erase', bare, '--user', 'alice'])).toMatchObject({ code: 0 });
+  expect(await runCli(['journal', 'query', bare, '--user', 'alice'])).toMatchObject({ code: 1, stdout: '' });
 });

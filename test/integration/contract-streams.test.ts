@@ -115,6 +115,7 @@ describe.each(PAIRS)('from a $from publisher to a $to client', ({ from, to }) =>
     put(`md.quotes.${symbol}`, quote(symbol, 150));
     await publisher.settled(gateway);
     const client = await quotes(symbol);
+    await client.arrived('quotes_patch');
     put(`md.quotes.${symbol}`, { symbol, bid: 150.2, ask: 150.4, partial: true });
     const [, delta] = await client.arrived('quotes_patch', 2);
     expect(operations(delta)).toEqual([{ op: 'replace', path: `/quotes/${symbol}/ask`, value: 150.4 }]);

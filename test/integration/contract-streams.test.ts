@@ -115,6 +115,7 @@ describe.each(PAIRS)('from a $from publisher to a $to client', ({ from, to }) =>
     put(`md.quotes.${symbol}`, quote(symbol, 150));
     await publisher.settled(gateway);
     const client = await quotes(symbol);
+    await client.arrived('quotes_patch');
     put(`md.quotes.${symbol}`, { symbol, bid: 150.2, ask: 150.4, partial: true });
     const [, delta] = await client.arrived('quotes_patch', 2);
     expect(operations(delta)).toEqual([{ op: 'replace', path: `/quotes/${symbol}/ask`, value: 150.4 }]);
@@ -151,6 +152,7 @@ describe.each(PAIRS)('from a $from publisher to a $to client', ({ from, to }) =>
     put(`md.quotes.${symbol}`, quote(symbol, '150.250000000000000001'));
     await publisher.settled(gateway);
     const client = await quotes(symbol);
+    await client.arrived('quotes_patch');
     put(`md.quotes.${symbol}`, quote(symbol, '150.250000000000000002'));
     put(`md.quotes.${symbol}`, quote(symbol, 150.26));
     await client.arrived('quotes_patch', 3);
@@ -164,6 +166,7 @@ describe.each(PAIRS)('from a $from publisher to a $to client', ({ from, to }) =>
     put(`md.quotes.${symbol}`, quote(symbol, 50_000));
     await publisher.settled(gateway);
     const client = await quotes(symbol);
+    await client.arrived('quotes_patch');
     put(`md.quotes.${symbol}`, quote(symbol, 50_001));
     const [snapshot, delta] = await client.arrived('quotes_patch', 2);
     const path = `/quotes/${symbol.replace('/', '~1')}`;

@@ -1,5 +1,5 @@
 /** What the commands that change the keys of pseudonyms share: the keys, who orders, and the record of the order. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { type Config, readConfig } from '../../config/environment.js';
@@ -71,6 +71,8 @@ export class OwnKeys {
     const { folder, masterKeyFile } = config.journal;
     this.settings = config.journal;
     this.#folder = join(folder, KEYS_FOLDER);
+    // With a misspelt folder, keys would be created, and the command would report that the user is unknown.
+    if (!existsSync(this.#folder)) throw new CommandFailure(`JOURNAL_DIR=${folder}: has no keys of pseudonyms`);
     const masters = () => {
       checkSecretFileNow('JOURNAL_MASTER_KEY_FILE', masterKeyFile, config.secretReaders);
       return parseMasterKeys(readFileSync(masterKeyFile, 'utf8'));
@@ -78,7 +80,9 @@ export class OwnKeys {
     try {
       this.keys = new SubjectKeys({ folder: this.#folder, masters, nowMs: () => this.#clock.nowMicros() / 1000 });
     } catch (cause) {
-      throw new CommandFailure(`JOURNAL_MASTER_KEY_FILE=${masterKeyFile}: ${reasonOf(cause)}`, { cause });
+      const reason = reasonOf(cause);
+      const isNamed = reason.startsWith('JOURNAL_MASTER_KEY_FILE=');
+      throw new CommandFailure(isNamed ? reason : `JOURNAL_MASTER_KEY_FILE=${masterKeyFile}: ${reason}`, { cause });
     }
   }
 

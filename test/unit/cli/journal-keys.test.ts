@@ -1,5 +1,5 @@
 /** R71: the commands on the keys of pseudonyms, as they are installed. */
-import { chmodSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -48,6 +48,19 @@ describe('millrace journal erase and hold (R71)', () => {
     expect(Math.abs(first.t / 1000 - Date.now())).toBeLessThan(60_000);
     expect(second).toMatchObject({ address });
     expect(await journal('erase', '--user', 'nemo')).toMatchObject({ code: 0, stdout: '' });
+  });
+
+  it('R71 refuse a folder without keys, and create none there', async () => {
+    env.JOURNAL_DIR = mkdtempSync(join(tmpdir(), 'elsewhere-'));
+    for (const args of [
+      ['erase', '--user', 'alice'],
+      ['hold', '--user', 'alice', '--reason', 'x'],
+      ['keys', 'rotate'],
+    ]) {
+      const { code, stderr } = await journal(...args);
+      expect([code, stderr]).toEqual([1, `JOURNAL_DIR=${env.JOURNAL_DIR}: has no keys of pseudonyms\n`]);
+    }
+    expect(readdirSync(env.JOURNAL_DIR)).toEqual([]);
   });
 
   it('R71 refuse what must be kept, say until when, and leave a record of that', async () => {

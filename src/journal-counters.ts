@@ -4,7 +4,10 @@ import type { JournalStats } from './threads/journal-records.js';
 
 const COUNTERS = ['records', 'bytes', 'sealed', 'fsyncs', 'fsyncSeconds', 'faults', 'keyless'] as const;
 type Counters = Record<(typeof COUNTERS)[number], number>;
-type Sizes = Pick<JournalNumbers, 'blocks' | 'segments' | 'segmentBytes' | 'subjects' | 'lagSeconds'>;
+type Sizes = Pick<
+  JournalNumbers,
+  'maintenanceFailure' | 'blocks' | 'segments' | 'segmentBytes' | 'subjects' | 'lagSeconds'
+>;
 
 export class JournalCounters {
   readonly #before: Counters = { records: 0, bytes: 0, sealed: 0, fsyncs: 0, fsyncSeconds: 0, faults: 0, keyless: 0 };
@@ -23,6 +26,15 @@ export class JournalCounters {
   get numbers(): Counters & Sizes {
     const { blocks = 0, segments = 0, segmentBytes = 0, subjects = 0, lagSeconds = 0 } = this.#now ?? {};
     const counted = COUNTERS.map(name => [name, this.#before[name] + (this.#now?.[name] ?? 0)]);
-    return { ...(Object.fromEntries(counted) as Counters), blocks, segments, segmentBytes, subjects, lagSeconds };
+    const maintenanceFailure = this.#now?.maintenanceFailure;
+    return {
+      ...(Object.fromEntries(counted) as Counters),
+      maintenanceFailure,
+      blocks,
+      segments,
+      segmentBytes,
+      subjects,
+      lagSeconds,
+    };
   }
 }

@@ -2,30 +2,29 @@
  * The main thread's side of the journal: starts its thread and replaces it when it dies, gives each producer its way there, and
  * ends it last. Loaded only with a journal.
  */
-import { join } from 'node:path';
 import { MessageChannel, type MessagePort, type TransferListItem, Worker } from 'node:worker_threads';
 import { ConfigError } from './config/config-error.js';
 import type { Config, JournalConfig } from './config/environment.js';
 import { readerThreads } from './config/reader-threads.js';
+import { textOf } from './feed-contract/error-text.js';
 import { TAKEOVER_FOLDER } from './journal/chains.js';
-import { lockFolder, makeFolder } from './journal/lock.js';
+import { type OwnChain, takeChain } from './journal/held-folder.js';
 import type { JournalThreadData } from './journal/thread-data.js';
 import { CheckpointSink } from './journal-checkpoints.js';
 import { JournalCounters } from './journal-counters.js';
+import { JournalQuestions } from './journal-questions.js';
 import { packageVersion } from './observe/build-info.js';
 import type { JournalNumbers } from './observe/journal-numbers.js';
 import type { Logger } from './observe/log.js';
-import { type PrivateLines, UNAVAILABLE } from './observe/private-lines.js';
+import type { PrivateLines } from './observe/private-lines.js';
 import { RestartPace } from './observe/restart-pace.js';
 import { JOURNAL_THREAD } from './programs.js';
 import { WallClock } from './protocol/wall-clock.js';
 import { createJournalCells, JournalCells } from './threads/journal-cells.js';
 import { JournalOutlet } from './threads/journal-outlet.js';
-import type { FromJournal, JournalStart, NewRecord, Subject, ToJournal } from './threads/journal-records.js';
+import type { FromJournal, JournalStart, NewRecord, ToJournal } from './threads/journal-records.js';
 import type { ToWorker } from './threads/thread-messages.js';
 
-/** Requests for pseudonyms that may wait; further ones are answered with UNAVAILABLE at once. */
-const QUESTIONS_MAX = 1000;
 /** How often to look for lost records, and whether the thread still reports. */
 const CHECK_MS = 1000;
 /** The thread reports each second. After this many checks without a report it counts as hanging, as in a write to a dead disk. */
@@ -49,18 +48,12 @@ export class JournalSide {
   readonly #outlet: JournalOutlet;
   readonly #sink: CheckpointSink;
   readonly #pace: RestartPace;
-  readonly #questions = new Map<
-    number,
-    { readonly count: number; readonly answer: (names: readonly string[]) => void }
-  >();
-  #lastQuestion = 0;
+  readonly #questions = new JournalQuestions();
   #thread: Worker | undefined;
   #isReady = false;
   /** Ends of producers for the next thread. */
   #waiting: [worker: number, port: MessagePort][] = [];
-  #folder = '';
-  #isTakeover = false;
-  #release: (() => void) | undefined;
+  #chain: OwnChain | undefined;
   readonly #counters = new JournalCounters();
   #restarts = 0;
   #droppedSeen = 0;
@@ -85,28 +78,32 @@ export class JournalSide {
 
   /** Takes the folder and starts the thread. @throws {ConfigError} when the journal cannot be written */
   async open(): Promise<void> {
-    const { settings, log } = this.#parts;
+    const { settings } = this.#parts;
     try {
-      this.#lock(settings.folder);
-      await this.#start();
+      await this.#start(await this.#take());
     } catch (cause) {
       throw new ConfigError(`JOURNAL_DIR=${settings.folder}: ${(cause as Error).message}`, { cause });
     }
-    this.#parts.lines?.connect(names => this.#pseudonyms(names));
-    if (this.#isTakeover) log.warn({ folder: this.#folder }, 'another process writes the journal; writing beside it');
-    const { config } = this.#parts;
-    this.record({ k: 'started', node: config.nodeName, version: packageVersion(), threads: readerThreads(config) });
+    const post = (message: ToJournal) => this.#post(message);
+    this.#parts.lines?.connect(names => this.#questions.ask(names, this.#isReady ? post : undefined));
   }
 
-  #lock(folder: string): void {
-    for (const path of [folder, join(folder, TAKEOVER_FOLDER)]) {
-      makeFolder(path);
-      this.#folder = path;
-      this.#isTakeover = path !== folder;
-      this.#release = lockFolder(path);
-      if (this.#release !== undefined) return;
+  /** @returns where to write: as before, unless another process took that. @throws {Error} when there is no place */
+  async #take(): Promise<OwnChain> {
+    if (this.#chain !== undefined) {
+      if (!(await this.#chain.held.isLost())) return this.#chain;
+      this.#chain.held.release();
     }
-    throw new Error('two other processes write to it');
+    this.#chain = await takeChain(this.#parts.settings.folder);
+    const { folder, isTakeover } = this.#chain;
+    if (isTakeover) this.#parts.log.warn({ folder }, 'another process writes the journal; writing beside it');
+    this.record({ k: 'started', ...this.#program });
+    return this.#chain;
+  }
+
+  get #program() {
+    const { config } = this.#parts;
+    return { node: config.nodeName, version: packageVersion(), threads: readerThreads(config) };
   }
 
   /** For a producer that starts. @param worker its number */
@@ -141,17 +138,6 @@ export class JournalSide {
     this.#post({ type: 'clock', quality });
   }
 
-  /** Names of users and addresses in logs. Never rejects. */
-  #pseudonyms(subjects: readonly Subject[]): Promise<readonly string[]> {
-    const unknown = subjects.map(() => UNAVAILABLE);
-    if (!this.#isReady || this.#questions.size >= QUESTIONS_MAX) return Promise.resolve(unknown);
-    const id = ++this.#lastQuestion;
-    return new Promise(answer => {
-      this.#questions.set(id, { count: subjects.length, answer });
-      this.#post({ type: 'name', id, subjects });
-    });
-  }
-
   /** New connections are refused: what they do would not be recorded. */
   get isRefusing(): boolean {
     return this.#parts.settings.fail === 'closed' && this.#isFailing;
@@ -169,8 +155,8 @@ export class JournalSide {
   get numbers(): JournalNumbers {
     return {
       ...this.#counters.numbers,
-      folder: this.#folder,
-      isTakeover: this.#isTakeover,
+      folder: this.#chain?.folder ?? this.#parts.settings.folder,
+      isTakeover: this.#chain?.isTakeover === true,
       isRefusing: this.isRefusing,
       state: this.#isFailing ? 'failing' : 'writing',
       failure: this.#failure,
@@ -184,10 +170,7 @@ export class JournalSide {
   async close(): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#timer);
-    if (this.#isReady) {
-      const { config } = this.#parts;
-      this.record({ k: 'stopped', node: config.nodeName, version: packageVersion(), threads: readerThreads(config) });
-    }
+    if (this.#isReady) this.record({ k: 'stopped', ...this.#program });
     this.#outlet.close();
     await this.#parts.lines?.settle();
     if (this.#isReady) {
@@ -199,7 +182,7 @@ export class JournalSide {
     }
     await this.#thread?.terminate();
     await this.#sink.close();
-    this.#release?.();
+    this.#chain?.held.release();
   }
 
   #welcome(worker: number, port: MessagePort): void {
@@ -211,12 +194,13 @@ export class JournalSide {
   }
 
   /** Resolves once the thread writes. @throws {Error} when it cannot */
-  #start(): Promise<void> {
+  #start({ folder, isTakeover, held }: OwnChain): Promise<void> {
     const { config, settings } = this.#parts;
-    const origin = `millrace/${config.nodeName}${this.#isTakeover ? `/${TAKEOVER_FOLDER}` : ''}`;
+    const origin = `millrace/${config.nodeName}${isTakeover ? `/${TAKEOVER_FOLDER}` : ''}`;
     const data: JournalThreadData = {
       settings,
-      folder: this.#folder,
+      folder,
+      lock: held.lock,
       node: config.nodeName,
       origin,
       cells: this.#cells,
@@ -229,7 +213,7 @@ export class JournalSide {
         if (message.type === 'refused') reason = message.reason;
         if (message.type === 'refused') void thread.terminate();
         else if (message.type === 'ready') {
-          this.#ready(message);
+          this.#ready(message, folder);
           resolve();
         } else this.#receive(message);
       });
@@ -245,7 +229,7 @@ export class JournalSide {
     });
   }
 
-  #ready({ publicKey, publicKeyFile, isKeyNew }: Extract<FromJournal, { type: 'ready' }>): void {
+  #ready({ publicKey, publicKeyFile, isKeyNew }: Extract<FromJournal, { type: 'ready' }>, folder: string): void {
     const { log } = this.#parts;
     const isFirst = this.#restarts === 0;
     this.#isReady = true;
@@ -253,7 +237,7 @@ export class JournalSide {
     this.#pace.started();
     for (const [worker, port] of this.#waiting.splice(0)) this.#welcome(worker, port);
     this.#shared.setFailing(false);
-    if (isFirst) log.info({ folder: this.#folder, publicKey, publicKeyFile }, 'journal open');
+    if (isFirst) log.info({ folder, publicKey, publicKeyFile }, 'journal open');
     else log.warn('journal thread is running again');
     if (isKeyNew) log.warn({ publicKeyFile }, 'signing key of checkpoints created: keep its public key elsewhere');
   }
@@ -278,8 +262,7 @@ export class JournalSide {
         log.error({ what: message.what, detail: message.detail }, 'journal maintenance failed');
         break;
       case 'pseudonyms':
-        this.#questions.get(message.id)?.answer(message.pseudonyms);
-        this.#questions.delete(message.id);
+        this.#questions.answer(message.id, message.pseudonyms);
         break;
       case 'closed':
         if (message.note !== undefined) this.#sink.take({ note: message.note });
@@ -292,8 +275,7 @@ export class JournalSide {
     const wasReady = this.#isReady;
     this.#isReady = false;
     this.#onClosed();
-    for (const { count, answer } of this.#questions.values()) answer(Array.from({ length: count }, () => UNAVAILABLE));
-    this.#questions.clear();
+    this.#questions.giveUp();
     if (this.#isClosing || (!wasReady && this.#restarts === 0)) return;
     this.#shared.setFailing(true);
     this.#failure = reason.split('\n', 1)[0];
@@ -301,9 +283,21 @@ export class JournalSide {
     this.#restarts++;
     this.#parts.log.error({ reason }, 'journal thread died and is replaced');
     if (wasReady) this.#reconnect();
-    setTimeout(() => {
-      // If it cannot start, this is called again.
-      if (!this.#isClosing) void this.#start().catch(() => undefined);
+    this.#startAgain();
+  }
+
+  #startAgain(): void {
+    setTimeout(async () => {
+      if (this.#isClosing) return;
+      try {
+        const chain = await this.#take();
+        if (this.#isClosing) chain.held.release();
+        // A thread that cannot start ends, and is replaced.
+        else await this.#start(chain).catch(() => undefined);
+      } catch (cause) {
+        this.#fail(textOf(cause));
+        this.#startAgain();
+      }
     }, this.#pace.died()).unref();
   }
 

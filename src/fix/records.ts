@@ -6,11 +6,13 @@ import { listedOf } from '../protocol/record-limits.js';
 import type { Stream } from '../protocol/topics.js';
 import type { FixEnd } from '../threads/fix-stats.js';
 import type { NewRecord } from '../threads/journal-records.js';
-import type { LoggedConnection } from './access.js';
+import type { LoggedConnection, LogonRefusal, RefusedConnection } from './access.js';
 import { ClientJournal } from './market/client-journal.js';
 import { type JournalOptions, ViewJournal } from './market/view-journal.js';
+import type { SessionEvent } from './session/contract.js';
 import type { FixMessage } from './wire/message.js';
 import { MsgType, Tag } from './wire/tags.js';
+import { REJECT_TEXTS } from './wire/validation.js';
 
 const ENDPOINT = 'fix';
 const TEXT_MAX = 256;
@@ -20,6 +22,7 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   [MsgType.logon, 'logon'],
   [MsgType.logout, 'logout'],
   [MsgType.resendRequest, 'resend_request'],
+  [MsgType.sequenceReset, 'sequence_reset'],
 ]);
 /** By SubscriptionRequestType (263). */
 const REQUESTS: ReadonlyMap<string, string> = new Map([
@@ -38,8 +41,6 @@ interface RecordsOptions extends JournalOptions {
 export class FixRecords {
   readonly views: ViewJournal;
   readonly #options: RecordsOptions;
-  /** What each client that is logged on may see, as recorded. */
-  readonly #rights = new Map<number, Entitlements>();
 
   constructor(options: RecordsOptions) {
     this.#options = options;
@@ -52,24 +53,43 @@ export class FixRecords {
     const [c, user] = [this.#c(id), userOf(credential)];
     const { worker: w } = this.#options;
     this.#record({ k: 'connected', c, w, transport: 'fix', endpoint: ENDPOINT, format: 'fix', address, ...user, tier });
-    this.#authenticated(id, credential, entitlements);
+    this.authenticated({ id }, credential, entitlements);
     this.#record({ k: 'command', c, action: 'logon' });
   }
 
-  /** The policy or the products may have changed. @param entitlements those that the credential has now */
-  rechecked(id: number, credential: Credential, entitlements: Entitlements): void {
-    if (this.#rights.get(id) !== entitlements) this.#authenticated(id, credential, entitlements);
+  /** The client has these rights from now on. */
+  authenticated({ id }: Pick<LoggedConnection, 'id'>, credential: Credential, entitlements: Entitlements): void {
+    const { apiKeyId, tier } = credential;
+    const by = apiKeyId === undefined ? 'token' : 'api_key';
+    const who = { ...userOf(credential), tier, by } as const;
+    this.#record({ k: 'authenticated', c: this.#c(id), ...who, ...rightsOf(credential, entitlements) });
   }
 
-  refused({ id, address, credential }: LoggedConnection): void {
+  refused({ id, address, credential }: RefusedConnection, { status, code, text: reason }: LogonRefusal): void {
     const user = credential && userOf(credential);
-    const code = String(this.#options.codes.refused);
-    this.#record({ k: 'refused', c: this.#c(id), what: 'connection', code, ...user, address });
+    this.#record({ k: 'refused', c: this.#c(id), what: 'connection', status, code, reason, ...user, address });
+  }
+
+  /** What the gateway sent of the session of a client that is logged on. */
+  told(connection: number, event: SessionEvent): void {
+    const c = this.#c(connection);
+    switch (event.is) {
+      case 'rejected':
+        this.#record(rejectionOf(c, event));
+        break;
+      case 'asked':
+        this.#record({ k: 'resend_asked', c, from: event.from });
+        break;
+      case 'filled':
+        this.#record({ k: 'filled', c, from: event.from, to: event.to, again: event.again });
+        break;
+      case 'logout':
+        this.#record({ k: 'logout', c, reason: event.text });
+    }
   }
 
   ended({ id, buffered }: LoggedConnection & { readonly buffered: number }, kind: FixEnd, reason: string): void {
     const by = kind === 'broken' || kind === 'left' ? 'client' : 'gateway';
-    this.#rights.delete(id);
     this.#record({ k: 'closed', c: this.#c(id), code: this.#options.codes[kind], reason, by, buffered });
   }
 
@@ -92,14 +112,6 @@ export class FixRecords {
     return new ClientJournal(this.#c(connection), this.views, { ...this.#options, productsOf });
   }
 
-  #authenticated(id: number, credential: Credential, entitlements: Entitlements): void {
-    this.#rights.set(id, entitlements);
-    const { apiKeyId, tier } = credential;
-    const by = apiKeyId === undefined ? 'token' : 'api_key';
-    const who = { ...userOf(credential), tier, by } as const;
-    this.#record({ k: 'authenticated', c: this.#c(id), ...who, ...rightsOf(credential, entitlements) });
-  }
-
   #c(connection: number): string {
     return this.#options.connectionOf(connection);
   }
@@ -110,6 +122,14 @@ export class FixRecords {
 }
 
 const userOf = ({ sub }: Credential) => (sub === '' ? undefined : { user: sub });
+
+/** The text of a Reject, and what it refers to. */
+function rejectionOf(c: string, { message, rejection }: Extract<SessionEvent, { is: 'rejected' }>): NewRecord {
+  const { reason, tag, text = REJECT_TEXTS[reason] } = rejection;
+  const of = [`45=${message.seqNum}`, `372=${message.type}`, ...(tag === undefined ? [] : [`371=${tag}`])].join(', ');
+  const code = `${Tag.sessionRejectReason}=${reason}`;
+  return { k: 'refused', c, what: 'command', code, reason: `${text} (${of})`.slice(0, TEXT_MAX) };
+}
 
 /** @param message a MarketDataRequest */
 function requestOf(c: string, message: FixMessage): NewRecord {

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BlockChain, type ChainState, chainText, parseChain } from './block-chain.js';
+import { RecordTimes } from './segment-times.js';
 import { parseLine, readLines, type SegmentFile } from './segments.js';
 
 /** The state before the first segment that is kept, and before the last one. */
@@ -17,6 +18,8 @@ export interface OpenLines {
   readonly end: number;
   /** The lines are the whole segment: the first is its head. */
   readonly isWhole: boolean;
+  /** Of all records of the segment. */
+  readonly times: RecordTimes;
 }
 
 /** Adds a segment's blocks to a chain. @returns what stands behind the last one */
@@ -24,6 +27,7 @@ export async function addBlocks(segment: SegmentFile, chain: BlockChain): Promis
   let lines: Buffer[] = [];
   let count = 0;
   let end = 0;
+  const times = new RecordTimes();
   for await (const { bytes, isCut } of readLines(segment)) {
     if (isCut) break;
     count++;
@@ -32,11 +36,12 @@ export async function addBlocks(segment: SegmentFile, chain: BlockChain): Promis
       chain.add(lines);
       lines = [];
     } else lines.push(bytes);
+    times.add([bytes]);
   }
-  return { lines, end, isWhole: lines.length === count };
+  return { lines, end, isWhole: lines.length === count, times };
 }
 
-export async function headOf(segment: SegmentFile): Promise<Readonly<Record<string, unknown>> | undefined> {
+async function headOf(segment: SegmentFile): Promise<Readonly<Record<string, unknown>> | undefined> {
   for await (const { bytes } of readLines(segment)) return parseLine(bytes);
   return undefined;
 }

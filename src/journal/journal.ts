@@ -15,6 +15,7 @@ import {
 } from '../threads/journal-records.js';
 import { BatchLines } from './batch-lines.js';
 import { signCheckpoint } from './checkpoint.js';
+import { FolderLostError, type WritersLock } from './held-folder.js';
 import { ordersWritten, takeOrders } from './privacy/order-file.js';
 import type { Pseudonyms } from './privacy/record-pseudonyms.js';
 import type { SubjectKeys } from './privacy/subject-keys.js';
@@ -22,11 +23,12 @@ import { bytesOf, listSegments } from './segments.js';
 import type { JournalWriter } from './writer.js';
 
 const MICROS_PER_SECOND = 1_000_000;
-/** Errors that no disk causes. */
-const DEFECTS = [AssertionError, TypeError, SyntaxError, ReferenceError] as const;
+/** Errors that end the thread: those that no disk causes, and the loss of the folder. */
+const ENDS = [AssertionError, TypeError, SyntaxError, ReferenceError, FolderLostError] as const;
 
 interface JournalOptions {
   readonly folder: string;
+  readonly lock: Pick<WritersLock, 'keep'>;
   readonly writer: JournalWriter;
   /** Of pseudonyms. */
   readonly keysFolder: string;
@@ -143,6 +145,7 @@ export class Journal {
     this.#segment = writer.segment;
     this.#measure();
     if (this.#failure !== undefined) return;
+    writer.maintainAgain();
     // First to the disk: a checkpoint of blocks that a crash then removes would accuse the journal.
     const isWritten = this.#trying(() => {
       writer.flush();
@@ -235,13 +238,21 @@ export class Journal {
   /** @returns whether the disk took it. @throws any other error: the thread ends, and another one continues */
   #trying(act: () => void): boolean {
     try {
+      this.#keepFolder();
       act();
       return true;
     } catch (cause) {
-      if (DEFECTS.some(Defect => cause instanceof Defect)) throw cause;
+      if (ENDS.some(End => cause instanceof End)) throw cause;
       this.#fail(cause);
       return false;
     }
+  }
+
+  /** The lock that was removed may have been another process's in between, with segments of its own. */
+  #keepFolder(): void {
+    const { lock, writer, folder } = this.#options;
+    if (lock.keep() && !writer.continuesFolder())
+      throw new FolderLostError(`${folder} holds segments of another process`);
   }
 
   #fail(cause: unknown): void {
@@ -278,6 +289,7 @@ export class Journal {
       blocks: writer.blocks,
       faults: this.#faults,
       failure: this.#failure,
+      maintenanceFailure: writer.maintenanceFailure,
       lagSeconds: Math.max(this.#lagMicros, waitsMicros) / MICROS_PER_SECOND,
       subjects: this.#keys.size,
       keyless: this.#keys.keyless,

@@ -1,6 +1,7 @@
 /** Reads the records of a journal's chains, in the order of time and in bounded memory. */
 import { listChains } from './chains.js';
-import { listSegments, parseLine, readLines, type SegmentFile } from './segments.js';
+import { DELAY_MICROS_MAX, overlaps, type TimeRange, timedSegments } from './segment-times.js';
+import { listSegments, parseLine, readLines } from './segments.js';
 
 /** A record, and the line that it stands in, without its newline. */
 export interface ReadRecord {
@@ -10,16 +11,8 @@ export interface ReadRecord {
   readonly line: Buffer;
 }
 
-/** A period in µs since the Unix epoch, with its ends. */
-export interface Period {
-  readonly from: number;
-  readonly to: number;
-}
+const ALWAYS: TimeRange = { from: 0, to: Number.POSITIVE_INFINITY };
 
-export const ALWAYS: Period = { from: 0, to: Number.POSITIVE_INFINITY };
-
-/** Threads hand over their records in batches, so a record may be written this long after a later one. */
-const DELAY_MICROS_MAX = 5_000_000;
 /** Records held back to be sorted; with more, the order of time within the delay above is no longer certain. */
 const SORTED_MAX = 50_000;
 
@@ -28,32 +21,24 @@ const SORTED_MAX = 50_000;
  * happened. Lines that are no records are left out; `verifyJournal` reports them.
  * @throws {Error} when a segment cannot be read
  */
-export async function* recordsOf(folder: string, { from, to }: Period = ALWAYS): AsyncGenerator<ReadRecord> {
-  const segments = listSegments(folder);
-  for (const [i, segment] of segments.entries()) {
-    const next = segments[i + 1];
-    const opened = await openedMicros(segment);
-    // The clock may have been set back: then later segments are older.
-    if (opened > to + DELAY_MICROS_MAX) continue;
-    const end = next === undefined ? Number.POSITIVE_INFINITY : await openedMicros(next);
-    if (end >= opened && end < from - DELAY_MICROS_MAX) continue;
+export async function* recordsOf(folder: string, period: TimeRange = ALWAYS): AsyncGenerator<ReadRecord> {
+  const { from, to } = period;
+  for (const { segment, times } of await timedSegments(listSegments(folder))) {
+    if (!overlaps(times, period)) continue;
     for await (const { bytes, isCut } of readLines(segment)) {
       if (isCut) break;
       const record = parseLine(bytes);
       const t = record?.t;
       if (record === undefined || typeof t !== 'number' || t < from || t > to) continue;
-      yield { t, record, line: bytes.subarray(0, -1) };
+      yield { t, record: record.stepwise === true ? counted(record) : record, line: bytes.subarray(0, -1) };
     }
   }
 }
 
-/** When a segment was opened, as its head says; 0 when it does not say. */
-async function openedMicros(segment: SegmentFile): Promise<number> {
-  for await (const { bytes } of readLines(segment)) {
-    const opened = Date.parse(String(parseLine(bytes)?.opened)) * 1000;
-    return Number.isFinite(opened) ? opened : 0;
-  }
-  return 0;
+/** A run of several messages, `[prev, seq]`, as `[prev, seq, messages]`. */
+function counted(record: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const runs = Array.isArray(record.runs) ? (record.runs as readonly (readonly [prev: number, seq: number])[]) : [];
+  return { ...record, runs: runs.map(([prev, seq]) => [prev, seq, seq - prev]) };
 }
 
 /**
@@ -63,7 +48,7 @@ async function openedMicros(segment: SegmentFile): Promise<number> {
 export async function* recordsInTime(
   folder: string,
   selection: () => (record: ReadRecord) => boolean,
-  period: Period = ALWAYS,
+  period: TimeRange = ALWAYS,
 ): AsyncGenerator<ReadRecord> {
   const chains = listChains(folder).map(chain => sorted(selected(recordsOf(chain.folder, period), selection())));
   yield* merged(chains);

@@ -1,16 +1,17 @@
 /** Selects records of a connection, a user, a period and kinds from one chain. */
-import type { Period, ReadRecord } from './read.js';
+import type { ReadRecord } from './read.js';
+import type { TimeRange } from './segment-times.js';
 
 export interface Selection {
   readonly connection: string | undefined;
   /** A pseudonym. */
   readonly user: string | undefined;
   readonly kinds: ReadonlySet<string> | undefined;
-  readonly period: Period;
+  readonly period: TimeRange;
 }
 
 /** What to read: a user's connections may have begun before the period. */
-export function readPeriodOf({ user, period }: Selection): Period {
+export function readPeriodOf({ user, period }: Selection): TimeRange {
   return user === undefined ? period : { ...period, from: 0 };
 }
 

@@ -2,26 +2,12 @@
  * Writes a journal: collects records into blocks, chains them, rotates and seals segments, and removes old ones. It belongs to
  * a thread of its own and writes synchronously.
  */
-import {
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
+import { textOf } from '../feed-contract/error-text.js';
 import { BlockChain, blockHash, type ChainState, closingLine } from './block-chain.js';
 import {
   addBlocks,
-  FILE_MODE,
   FIRST_STATE,
   follows,
   isUnbegun,
@@ -31,7 +17,11 @@ import {
   writeState,
 } from './chain-files.js';
 import { makeFolder } from './lock.js';
+import { sealSegments } from './sealing.js';
+import { openedMicros, RecordTimes } from './segment-times.js';
+import { type Disk, SegmentWriter } from './segment-writer.js';
 import { type ClockQuality, listSegments, type SegmentFile, segmentName } from './segments.js';
+import { syncFolder } from './sync-folder.js';
 
 /** A block is closed at the latest this long after its first record, or at this size. */
 const BLOCK_MS_MAX = 100;
@@ -48,8 +38,8 @@ export interface WriterOptions {
   /** Time of day, µs since the Unix epoch. */
   readonly nowMicros: () => number;
   readonly clock: () => ClockQuality;
-  /** Writes some bytes and returns how many; tests refuse them. */
-  readonly write?: (file: number, bytes: Buffer, from: number) => number;
+  /** Tests refuse some calls. */
+  readonly disk?: Partial<Disk>;
   /** A complete segment could not be compressed, or an old one not removed. Nothing is lost. */
   readonly onFault: (what: string, cause: unknown) => void;
 }
@@ -60,18 +50,21 @@ export class JournalWriter {
   readonly #options: WriterOptions;
   #chain = new BlockChain();
   #segment = 0;
-  #file: number | undefined;
-  #segmentBytes = 0;
+  #file: SegmentWriter | undefined;
   #openedMicros = 0;
-  /** Of the segment, until its first block is written. */
-  #head: Buffer | undefined;
+  /** Of the records in the segment. */
+  #times = new RecordTimes();
+  /** The segment's head, and the record `times` if there is one; its first block begins with them. */
+  #head: Buffer = Buffer.alloc(0);
+  #headRecords = 0;
+  #isBegun = false;
   #lines: Buffer[] = [];
   #blockBytes = 0;
   #blockMicros = 0;
-  #unsynced = false;
-  /** A write failed half way: the file is longer than its blocks. */
-  #isTorn = false;
+  /** A segment is complete, and the next one is not begun. */
+  #isRotating = false;
   #sealing: Promise<void> = Promise.resolve();
+  #maintenanceFailure: string | undefined;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -84,6 +77,16 @@ export class JournalWriter {
   /** Number of the segment that is being written. */
   get segment(): number {
     return this.#segment;
+  }
+
+  /** Why complete segments stay uncompressed, or old ones stay; undefined: they do not. */
+  get maintenanceFailure(): string | undefined {
+    return this.#maintenanceFailure;
+  }
+
+  /** Tries again what failed. */
+  maintainAgain(): void {
+    if (this.#maintenanceFailure !== undefined) this.#seal();
   }
 
   /** Records that are in no block yet. */
@@ -115,7 +118,10 @@ export class JournalWriter {
     else {
       const state = await this.#stateBefore(segments, last);
       this.#chain = new BlockChain(state);
-      this.#repair(last, await addBlocks(last, this.#chain));
+      const open = await addBlocks(last, this.#chain);
+      this.#repair(last, open);
+      this.#times = open.times;
+      this.#openedMicros = (await openedMicros(last)) ?? Number.NEGATIVE_INFINITY;
       this.#segment = last.number;
     }
     this.#begin();
@@ -156,21 +162,30 @@ export class JournalWriter {
   }
 
   /** Begins the next segment, unless one is open. Its head belongs to its first block. */
-  #begin(): number {
+  #begin(): SegmentWriter {
     if (this.#file !== undefined) return this.#file;
-    const { folder, node, nowMicros, clock } = this.#options;
+    const { folder, node, fsync, disk, nowMicros, clock } = this.#options;
     makeFolder(folder);
     // This is the first segment, or all earlier ones were removed; the chain continues in the files that follow.
     if (listSegments(folder).length === 0) writeState(folder, FIRST_STATE, this.#chain.state);
     writeState(folder, LAST_STATE, this.#chain.state);
-    this.#file = openSync(join(folder, segmentName(this.#segment + 1)), 'ax', FILE_MODE);
+    this.#file = new SegmentWriter(join(folder, segmentName(this.#segment + 1)), fsync !== 'off', disk);
     this.#segment++;
+    const openedBefore = this.#openedMicros;
     this.#openedMicros = nowMicros();
-    this.#segmentBytes = 0;
-    this.#isTorn = false;
     const opened = new Date(this.#openedMicros / 1000).toISOString();
     const head = { segment: this.#segment, prev: this.#chain.hash.toString('hex'), node, opened, clock: clock() };
-    this.#head = Buffer.from(`${JSON.stringify(head)}\n`);
+    const times = this.#times.recordFor({ from: openedBefore, to: this.#openedMicros });
+    this.#times = new RecordTimes();
+    this.#headRecords = times === undefined ? 0 : 1;
+    this.#head = Buffer.from([JSON.stringify(head), ...(times === undefined ? [] : [times]), ''].join('\n'));
+    this.#isBegun = false;
+    if (this.#isRotating) {
+      this.#isRotating = false;
+      this.counters.sealed++;
+      this.#seal();
+    }
+    if (fsync !== 'off') syncFolder(folder);
     return this.#file;
   }
 
@@ -191,7 +206,8 @@ export class JournalWriter {
     const isDue = this.#blockBytes >= BLOCK_BYTES_MAX || ageMicros < 0 || ageMicros >= BLOCK_MS_MAX * 1000;
     if (this.#lines.length > 0 && isDue) this.#closeBlock();
     const isNextDay = Math.floor(nowMicros / DAY_MICROS) !== Math.floor(this.#openedMicros / DAY_MICROS);
-    if (this.#segmentBytes >= this.#options.segmentBytesMax || (isNextDay && this.#segmentBytes > 0)) this.#rotate();
+    const bytes = this.#file?.bytes ?? 0;
+    if (bytes >= this.#options.segmentBytesMax || (isNextDay && bytes > 0)) this.#rotate();
   }
 
   /** Closes the block that is open, if any. @throws {Error} when the disk refuses it */
@@ -202,22 +218,29 @@ export class JournalWriter {
   /** For `fsync: 'second'`: call it every second. @throws {Error} when the disk refuses it, or the file was removed */
   sync(): void {
     this.#checkFile();
-    if (this.#file === undefined || !this.#unsynced || this.#options.fsync === 'off') return;
+    if (this.#file?.hasUnsynced !== true) return;
     const startedMs = performance.now();
-    fsyncSync(this.#file);
+    this.#file.sync();
     this.counters.fsyncs++;
     this.counters.fsyncSeconds += (performance.now() - startedMs) / 1000;
-    this.#unsynced = false;
   }
 
   /** Writes to a file that was removed succeed: only its name tells. The next segment continues the chain. */
   #checkFile(): void {
-    if (this.#file === undefined) return;
-    const path = join(this.#options.folder, segmentName(this.#segment));
-    if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(this.#file).ino) return;
-    closeSync(this.#file);
+    const file = this.#file;
+    if (file === undefined || file.isThere()) return;
+    file.close();
     this.#file = undefined;
-    throw new Error(`${path} was removed while it was being written: blocks are lost`);
+    throw new Error(`${file.path} was removed while it was being written: blocks are lost`);
+  }
+
+  /** Whether the folder's last segment is the one that is being written, or there is none. @throws {Error} when it cannot be read */
+  continuesFolder(): boolean {
+    const last = listSegments(this.#options.folder).at(-1);
+    if (last === undefined) return true;
+    if (last.number !== this.#segment || last.isSealed) return false;
+    // It holds the time at which the segment was begun.
+    return readFileSync(last.path).subarray(0, this.#head.length).equals(this.#head);
   }
 
   /** Closes the last block and the file. The segment is continued by the next one, after a restart. */
@@ -225,62 +248,52 @@ export class JournalWriter {
     // Also when its file was removed: what waits goes into the next one.
     this.flush();
     this.sync();
-    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file?.close();
     this.#file = undefined;
     await this.#sealing;
   }
 
   #closeBlock(): void {
     const file = this.#begin();
-    if (this.#isTorn) ftruncateSync(file, this.#segmentBytes);
-    const lines = this.#head === undefined ? this.#lines : [this.#head, ...this.#lines];
+    const lines = this.#isBegun ? this.#lines : [this.#head, ...this.#lines];
     const hash = blockHash(this.#chain.hash, lines);
-    const bytes = Buffer.concat([...lines, Buffer.from(closingLine(this.#chain.blocks, this.#lines.length, hash))]);
+    const records = this.#lines.length + (this.#isBegun ? 0 : this.#headRecords);
+    const bytes = Buffer.concat([...lines, Buffer.from(closingLine(this.#chain.blocks, records, hash))]);
     // The block stays here until it is written whole.
-    this.#isTorn = true;
-    const { write = writeSync } = this.#options;
-    for (let written = 0; written < bytes.length; ) written += write(file, bytes, written);
-    this.#isTorn = false;
+    file.append(bytes);
     this.#chain.add(lines);
-    this.counters.records += this.#lines.length;
+    this.#times.add(lines);
+    this.counters.records += records;
     this.counters.bytes += bytes.length;
-    this.#head = undefined;
+    this.#isBegun = true;
     this.#lines = [];
     this.#blockBytes = 0;
-    this.#segmentBytes += bytes.length;
-    this.#unsynced = true;
-    if (this.#options.fsync === 'block') this.sync();
+    if (this.#options.fsync === 'block' || file.isSyncDue) this.sync();
   }
 
   #rotate(): void {
     if (this.#file !== undefined) {
       this.flush();
       this.sync();
-      closeSync(this.#file);
+      this.#file.close();
       this.#file = undefined;
     }
+    this.#isRotating = true;
     this.#begin();
-    this.counters.sealed++;
-    this.#seal();
   }
 
-  /** Compresses complete segments, also those that an earlier attempt left. */
+  /** Compresses complete segments, also those that an earlier attempt left, and removes old ones. */
   #seal(): void {
-    const { folder, onFault } = this.#options;
+    const { folder, prune, onFault } = this.#options;
     this.#sealing = this.#sealing
       .then(async () => {
-        for (const { number, path, isSealed } of listSegments(folder)) {
-          if (!isSealed && number < this.#segment) await compress(path);
-        }
-        await this.#options.prune(folder);
+        await sealSegments(folder, this.#segment);
+        await prune(folder);
+        this.#maintenanceFailure = undefined;
       })
-      .catch((cause: unknown) => onFault(`sealing segments in ${folder}`, cause));
+      .catch((cause: unknown) => {
+        this.#maintenanceFailure = textOf(cause);
+        onFault(`segments in ${folder}`, cause);
+      });
   }
-}
-
-async function compress(path: string): Promise<void> {
-  const draft = `${path}.gz.new`;
-  await pipeline(createReadStream(path), createGzip(), createWriteStream(draft, { mode: FILE_MODE, flush: true }));
-  renameSync(draft, `${path}.gz`);
-  unlinkSync(path);
 }

@@ -105,6 +105,8 @@ export interface JournalRow {
   readonly folder: string | null;
   readonly takeover: boolean;
   readonly failure: string | null;
+  /** Why complete segments are not compressed, or old ones not removed. */
+  readonly maintenance_failure: string | null;
   readonly refusing: boolean;
   readonly lag_seconds: number;
   readonly records: number;

@@ -69,6 +69,8 @@ export interface JournalStats {
   readonly faults: number;
   /** Why it cannot be written now; undefined: it can. */
   readonly failure: string | undefined;
+  /** Why complete segments stay uncompressed, or old ones stay; undefined: they do not. */
+  readonly maintenanceFailure: string | undefined;
   /** Time from a record's event to its block being written: the longest of the last second. */
   readonly lagSeconds: number;
   readonly fsyncs: number;

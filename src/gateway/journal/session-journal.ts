@@ -41,6 +41,14 @@ interface Refused {
   readonly user: string;
 }
 
+/** What the client is told, in the HTTP answer. */
+interface Answered {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly product?: string | undefined;
+}
+
 export class SessionJournal {
   readonly #options: SessionJournalOptions;
   /** One for each open session that has answered a ping. */
@@ -72,8 +80,8 @@ export class SessionJournal {
     });
   }
 
-  /** A connection is refused. @param status of the HTTP answer */
-  refused({ id, address, user }: Refused, status: number, code: string, product?: string): void {
+  /** A connection is refused. */
+  refused({ id, address, user }: Refused, { status, code, message, product }: Answered): void {
     const who = user === '' ? { address } : { address, user };
     this.#record({
       k: 'refused',
@@ -81,6 +89,7 @@ export class SessionJournal {
       what: 'connection',
       status,
       code,
+      reason: message.slice(0, TEXT_MAX),
       ...(product && { product }),
       ...who,
     });

@@ -7,14 +7,17 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
+  linkSync,
   openSync,
   readSync,
   renameSync,
   statSync,
+  unlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { syncFolder } from '../sync-folder.js';
 
 export const SECRET_FILE_MODE = 0o600;
 const LINE_FEED = 0x0a;
@@ -141,12 +144,16 @@ function appendTo(path: string, lines: readonly string[]): void {
   }
 }
 
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
+/** Creates a secret file. Another process may create it at the same time: then its file stays. */
+export function createSecretFile(path: string, text: string): void {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, text, { mode: SECRET_FILE_MODE, flush: true });
   try {
-    fsyncSync(folder);
+    linkSync(draft, path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
   } finally {
-    closeSync(folder);
+    unlinkSync(draft);
   }
 }
 

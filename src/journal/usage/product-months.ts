@@ -43,7 +43,7 @@ export interface Status {
 }
 
 /** Market data that a credential opens, as the journal has it. */
-export interface Rights {
+interface Rights {
   readonly entitlements: readonly string[];
   /** Of it, what is kept for roles that the credential lacks. */
   readonly reserved: readonly string[];

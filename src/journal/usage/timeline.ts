@@ -10,7 +10,7 @@ export const OVERLAP_MICROS = 60_000_000;
 const MINUTE_MICROS = 60_000_000;
 
 /** When a record counts. */
-export interface Moment {
+interface Moment {
   readonly micros: number;
   /** Its own time contradicts its place. */
   readonly isMoved: boolean;

@@ -58,6 +58,14 @@ export const journalMetrics: MetricGroup = {
       read: of(({ faults }) => faults),
     },
     {
+      name: 'millrace_journal_maintenance_failing',
+      type: 'gauge',
+      help: '1 while complete segments cannot be compressed, or old ones not removed',
+      more: 'Old segments also stay while the clock is ahead of the time that has passed. The gateway tries again each minute.',
+      absent: WITHOUT,
+      read: of(({ maintenanceFailure }) => flag(maintenanceFailure !== undefined)),
+    },
+    {
       name: 'millrace_journal_restarts_total',
       type: 'counter',
       help: 'Times that the journal thread died and was replaced',

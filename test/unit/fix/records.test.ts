@@ -41,9 +41,7 @@ it('R70 R74 all that a FIX client may see and declares, and the products of its 
 
   expect(subscribed).toMatchObject({ topic: 'depth:A', product: ['L2'] });
   const changed = compileEntitlements(credential, NO_POLICY, ['depth:A'], products);
-  records.rechecked(7, credential, entitlements);
-  records.rechecked(7, credential, changed);
-  records.rechecked(7, credential, changed);
+  records.authenticated({ id: 7 }, credential, changed);
   const again = outlet.entries.filter(({ k }) => k === 'authenticated');
   expect(again).toMatchObject([{}, { c: 'c7', user: 'alice', entitlements: ['depth:A'] }]);
   expect(again[1]).not.toHaveProperty('reserved');

@@ -1,13 +1,26 @@
 /** The journal of its thread, with a real folder and a disk that refuses when the test says so. */
 import { execFileSync } from 'node:child_process';
 import { createPublicKey } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  fsyncSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FIRST_STATE, readState } from '../../../src/journal/chain-files.js';
 import { readCheckpoint } from '../../../src/journal/checkpoint.js';
+import { FolderLostError, type HeldFolder, takeFolder, WritersLock } from '../../../src/journal/held-folder.js';
 import { Journal } from '../../../src/journal/journal.js';
+import { lockPath, readLock } from '../../../src/journal/lock.js';
 import { parseMasterKeys } from '../../../src/journal/privacy/key-wrap.js';
 import { appendOrder } from '../../../src/journal/privacy/order-file.js';
 import { SubjectKeys } from '../../../src/journal/privacy/subject-keys.js';
@@ -29,7 +42,10 @@ class TestJournal {
   nowMicros = START_MICROS;
   /** Bytes that the disk still takes. */
   room = Number.POSITIVE_INFINITY;
+  /** An fsync fails. */
+  isBroken = false;
   journal!: Journal;
+  held!: HeldFolder;
 
   async open(): Promise<void> {
     const nowMicros = () => this.nowMicros;
@@ -41,14 +57,16 @@ class TestJournal {
       prune: () => Promise.resolve(),
       nowMicros,
       clock: () => ({ source: 'unknown', offset_us: null, error_us: null }),
-      write: (file, bytes, from) => this.#write(file, bytes, from),
+      disk: { write: (file, bytes, from) => this.#write(file, bytes, from), fsync: file => this.#fsync(file) },
       onFault: (what, cause) => expect.fail(`${what}: ${String(cause)}`),
     });
     await writer.open();
     const keysFolder = join(this.folder, 'keys');
     const nowMs = () => this.nowMicros / 1000;
+    this.held = (await takeFolder(this.folder)) ?? expect.fail('the folder is taken');
     this.journal = new Journal({
       folder: this.folder,
+      lock: new WritersLock(this.folder, this.held.lock, () => this.nowMicros / 1000),
       writer,
       keysFolder,
       openKeys: () => new SubjectKeys({ folder: keysFolder, masters: () => MASTER_KEYS, nowMs }),
@@ -60,6 +78,11 @@ class TestJournal {
       nowMicros,
       post: message => this.posted.push(message),
     });
+  }
+
+  #fsync(file: number): void {
+    if (this.isBroken) throw new Error('EIO: i/o error, fsync');
+    fsyncSync(file);
   }
 
   /** A full disk takes what fits, then nothing. */
@@ -115,7 +138,10 @@ class TestJournal {
 const open: TestJournal[] = [];
 
 afterEach(() => {
-  for (const { folder } of open.splice(0)) rmSync(folder, { recursive: true, force: true });
+  for (const { held, folder } of open.splice(0)) {
+    held.release();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 async function opened(): Promise<TestJournal> {
@@ -176,6 +202,30 @@ describe('the journal of its thread (R70)', () => {
     expect(await test.verify()).toBe(9);
   });
 
+  it('R70 writes again what an fsync failed for, because the system may have dropped it', async () => {
+    const test = await opened();
+    test.records(2);
+    test.tick();
+    test.journal.second();
+    test.records(3);
+    test.tick();
+    test.isBroken = true;
+    expect(test.stats?.failure).toContain('EIO');
+    test.records(1);
+    const path = join(test.folder, '000001.mjl');
+    // As after the dropped pages were read again.
+    const { length } = readFileSync(path);
+    truncateSync(path, length - 100);
+    truncateSync(path, length);
+    expect(readFileSync(path).includes(0)).toBe(true);
+    expect(test.stats?.failure).toContain('EIO');
+    test.isBroken = false;
+    expect(test.stats?.failure).toBeUndefined();
+    expect(test.types).toEqual(['failing', 'recovered']);
+    await test.journal.close();
+    expect(await test.verify()).toBe(6);
+  });
+
   it('R70 takes no more from the queue than a block while the disk refuses', async () => {
     const test = await opened();
     test.room = 0;
@@ -201,8 +251,10 @@ describe('the journal of its thread (R70)', () => {
     test.journal.second();
     expect(test.types).toEqual(['failing']);
     test.records(4);
+    test.nowMicros += 1_000_000;
     test.journal.second();
     expect(test.types).toEqual(['failing', 'recovered']);
+    expect(readLock(lockPath(test.folder))?.text).toBe(test.held.lock.text);
     test.tick();
     await test.journal.close();
     expect(readdirSync(test.folder).filter(name => name.endsWith('.mjl'))).toEqual(['000002.mjl']);
@@ -212,6 +264,26 @@ describe('the journal of its thread (R70)', () => {
     const verdict = await verifyJournal({ folder: test.folder, start, notes: [], key: undefined });
     expect(verdict).toMatchObject({ faults: [], records: 5 });
     rmSync(away, { recursive: true });
+  });
+
+  it('R70 ends rather than write to a folder that another process has, or had and wrote to', async () => {
+    const test = await opened();
+    test.records(1);
+    test.tick();
+    const { path, text } = test.held.lock;
+    writeFileSync(path, '{"pid":1,"started":"1"}');
+    test.nowMicros += 1_000_000;
+    expect(() => test.journal.second()).toThrow(FolderLostError);
+    writeFileSync(path, text);
+    test.journal.second();
+    rmSync(path);
+    test.nowMicros += 1_000_000;
+    test.journal.second();
+    expect(readLock(path)?.text).toBe(text);
+    rmSync(path);
+    writeFileSync(join(test.folder, '000001.mjl'), readFileSync(join(test.folder, '000001.mjl'), 'utf8').slice(1));
+    test.nowMicros += 1_000_000;
+    expect(() => test.journal.second()).toThrow('holds segments of another process');
   });
 
   it('R70 does not take a defect for a disk that refuses', async () => {

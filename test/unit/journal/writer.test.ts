@@ -5,9 +5,10 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { EMPTY_CHAIN } from '../../../src/journal/block-chain.js';
 import { verifyJournal } from '../../../src/journal/verify.js';
-import { WrittenJournal } from '../../support/journal/written.js';
+import { START_MICROS, WrittenJournal } from '../../support/journal/written.js';
 
 const DAY_MICROS = 86_400_000_000;
+const AT_START = `{"t":${START_MICROS}}\n`;
 const verify = (folder: string) => verifyJournal({ folder, start: EMPTY_CHAIN, notes: [], key: undefined });
 const independent = (folder: string) =>
   execFileSync('python3', ['test/support/journal/verifier.py', folder], { encoding: 'utf8' }).trim();
@@ -86,8 +87,8 @@ describe('the journal (R70)', () => {
 
   it.each([
     ['a line that is cut', (path: string) => appendFileSync(path, '{"t":1,"c":"c1","k":"comm'), 0],
-    ['whole lines outside a block', (path: string) => appendFileSync(path, '{"t":1}\n{"t":2}\n'), 2],
-    ['both', (path: string) => appendFileSync(path, '{"t":1}\n{"t"'), 1],
+    ['whole lines outside a block', (path: string) => appendFileSync(path, `${AT_START}${AT_START}`), 2],
+    ['both', (path: string) => appendFileSync(path, `${AT_START}{"t"`), 1],
   ])('continues after a crash that left %s', async (_, damage, kept) => {
     const journal = new WrittenJournal();
     const first = await journal.writer({ segmentBytesMax: 1e9 });

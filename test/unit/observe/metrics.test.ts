@@ -26,6 +26,7 @@ const MAIN: MainStats = {
     isTakeover: false,
     state: 'writing',
     failure: undefined,
+    maintenanceFailure: undefined,
     isRefusing: false,
     records: 10,
     bytes: 1000,

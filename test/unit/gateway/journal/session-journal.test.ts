@@ -65,9 +65,20 @@ it('R70 R74 all that a client may see: by its credential or by default, and by i
 });
 
 it('R70 who is refused, and why', () => {
-  journal.refused({ id: 9, address: '192.0.2.1', user: '' }, 401, 'unauthorized');
+  journal.refused(
+    { id: 9, address: '192.0.2.1', user: '' },
+    { status: 401, code: 'unauthorized', message: 'the token expired' },
+  );
   expect(recorded.records).toMatchObject([
-    { k: 'refused', c: 'c9', what: 'connection', status: 401, code: 'unauthorized', address: '192.0.2.1' },
+    {
+      k: 'refused',
+      c: 'c9',
+      what: 'connection',
+      status: 401,
+      code: 'unauthorized',
+      reason: 'the token expired',
+      address: '192.0.2.1',
+    },
   ]);
 });
 

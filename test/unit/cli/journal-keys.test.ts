@@ -142,6 +142,7 @@ describe('millrace journal keys (R71)', () => {
 
   it('R71 take a key of 32 raw bytes, and keep it in front of a rotation', async () => {
     writeFileSync(masterKeyFile, Buffer.from(Array.from({ length: 32 }, (_, i) => 0xe0 + i)));
+    mkdirSync(keysFolder());
     expect((await journal('keys', 'list')).stdout).toContain('and all new ones');
     expect(await journal('keys', 'new')).toMatchObject({ code: 0 });
     expect(readFileSync(masterKeyFile, 'utf8')).toMatch(/^\w{64}\ne0e1e2.*ff\n$/);

@@ -12,6 +12,8 @@ import type { UsageAnswer, UsageRow } from '../protocol/admin-rows.js';
 
 /** How long a report is reused. */
 const FRESH_MS = 5 * 60_000;
+/** How long a failure is: enough that a page which asks each second does not keep the gateway reading a broken journal. */
+const FAILED_MS = 5_000;
 /** Most months kept; beyond that, the oldest report is dropped. */
 const MONTHS_MAX = 12;
 const ROWS_MAX = 500;
@@ -61,7 +63,7 @@ export class UsageReports {
       return { month, ...NOTHING, reason: `${missing} is not set` };
     }
     const made = this.#made.get(month);
-    const isFresh = made !== undefined && nowMs() - made.atMs < FRESH_MS;
+    const isFresh = made !== undefined && nowMs() - made.atMs < (made.state === 'failed' ? FAILED_MS : FRESH_MS);
     if (!isFresh && this.#making === undefined) {
       const reason = tooLarge(journalFolder);
       if (reason !== undefined) return { month, ...NOTHING, state: 'failed', reason };

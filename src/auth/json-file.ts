@@ -5,6 +5,9 @@ import { ConfigError } from '../config/config-error.js';
 /** Longer files are refused unread, because parsing them would block the thread. Room for some 15 000 API keys. */
 export const JSON_FILE_BYTES_MAX = 4 * 1024 ** 2;
 
+/** In a message of JSON.parse. */
+const POSITION = /at position (\d+)/;
+
 /**
  * @param shown how messages refer to the file, such as `POLICY_FILE="policy.json"`.
  * @throws {ConfigError} beginning with `shown`, with its cause, if the file is unreadable, too long or not JSON.
@@ -21,8 +24,16 @@ export async function readJsonFile(shown: string, path: string): Promise<unknown
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new ConfigError(`${shown}: is not JSON`, { cause });
+    throw new ConfigError(`${shown}: is not JSON${faultOf(text, cause)}`, { cause });
   }
+}
+
+/** Where the parser failed, as far as it says. Not its message: that quotes the file, which may hold secrets. */
+function faultOf(text: string, cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : '';
+  if (message.startsWith('Unexpected end')) return '; it ends too early';
+  const position = POSITION.exec(message)?.[1];
+  return position === undefined ? '' : ` (line ${text.slice(0, Number(position)).split('\n').length})`;
 }
 
 /** Where in a file an entry is: `['keys', 3, 'tier']` → `keys[3].tier: `; '' for the file as a whole. */

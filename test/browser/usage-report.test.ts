@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { usageHtml } from '../../src/journal/usage/html.js';
-import type { UsageReport, UserUsage } from '../../src/journal/usage/report-types.js';
+import type { UsageReport, UsageTotal, UserUsage } from '../../src/journal/usage/report-types.js';
 import { accessibilityFindings, launchBrowser, openPage, PHONE } from '../support/pages.js';
 
 const NAME = '<img src=x onerror="document.title=1"> & Co';
@@ -32,6 +32,23 @@ const user = (at: number): UserUsage => ({
   days_used: 21,
   peak_connections: 2,
   locations: 3,
+});
+const total = (scope: UsageTotal['scope']): UsageTotal => ({
+  scope,
+  vendor: 'London Stock Exchange',
+  product: scope.startsWith('product') ? 'XLON-L2-PROFESSIONAL' : null,
+  firm: scope.endsWith('firm') ? 'Smith, Jones & Co' : null,
+  data: 'realtime',
+  users: 12_345,
+  users_gross: 23_456,
+  users_professional: 12_345,
+  users_non_professional: 12_345,
+  users_display: 12_345,
+  users_non_display: 12_345,
+  users_entitled_first_working_day: 12_345,
+  devices: 123_456,
+  locations: 12_345,
+  peak_connections: 12_345,
 });
 const REPORT: UsageReport = {
   month: '2026-11',
@@ -64,7 +81,7 @@ const REPORT: UsageReport = {
       clock_set_back: 0,
     },
   ],
-  totals: [],
+  totals: (['vendor', 'vendor_firm', 'product', 'product_firm'] as const).map(total),
   users: Array.from({ length: ROWS }, (_, at) => user(at)),
   not_counted: {
     subscriptions_without_product: 5,

@@ -1,4 +1,5 @@
 /** What the commands that change the keys of pseudonyms share: the keys, who orders, and the record of the order. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Argument, InvalidArgumentError, Option } from 'commander';
 import { readConfig } from '../../config/environment.js';
@@ -72,6 +73,8 @@ export class OwnKeys {
     const { folder, masterKeyFile, hasOwnMasterKey } = journal;
     this.eraseAfterMs = journal.eraseAfterMs ?? notedEraseAfter(folder) ?? 0;
     this.#folder = join(folder, KEYS_FOLDER);
+    // With a misspelt folder, keys would be created, and the command would report that the user is unknown.
+    if (!existsSync(this.#folder)) throw new CommandFailure(`${folder} has no keys of pseudonyms`);
     const masters = () => {
       checkTrustedFileNow('JOURNAL_MASTER_KEY_FILE', masterKeyFile);
       return hasOwnMasterKey ? ownMasterKeys(masterKeyFile, this.#folder) : readMasterKeys(masterKeyFile);

@@ -7,6 +7,7 @@ import type { UsageReport } from '../../journal/usage/report-types.js';
 import { reservations } from '../../journal/usage/reservations.js';
 import { usageReport } from '../../journal/usage/usage.js';
 import { type CalendarMonth, parseMonth } from '../../journal/usage/zoned-days.js';
+import { printableJson } from '../../observe/terminal-text.js';
 import { reasonOf } from '../failure.js';
 import { note, sayDocument } from '../output.js';
 import { exitsWith2, journalFolder, subjectIndexes } from './folder.js';
@@ -74,7 +75,7 @@ async function usage(given: readonly string[], options: UsageCommandOptions): Pr
 }
 
 function textOf(report: UsageReport, format: UsageCommandOptions['format'], totals: boolean): string {
-  if (format === 'json') return `${JSON.stringify(report, null, 2)}\n`;
+  if (format === 'json') return `${printableJson(JSON.stringify(report, null, 2))}\n`;
   if (format === 'html') return usageHtml(report);
   return totals ? totalsCsv(report) : usersCsv(report);
 }

@@ -3,7 +3,6 @@
  * What crosses the border of a product's month is cut there.
  */
 import type { Products } from '../../auth/products.js';
-import { printable } from '../../observe/terminal-text.js';
 import { topicParts } from '../../protocol/topic-parts.js';
 import { isStream } from '../../protocol/topics.js';
 import { EntitledProducts, type ProductMonth } from './product-months.js';
@@ -317,9 +316,7 @@ function bordersOf({ fromMicros, toMicros, firstDay }: ProductMonth, product: nu
 const isSame = (a: Account, b: Account): boolean =>
   a.user === b.user && a.firm === b.firm && a.professional === b.professional && a.use === b.use;
 
-/** Texts from tokens go into documents and onto terminals. */
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' && value !== '' ? printable(value) : undefined;
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
 
 const textsOf = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter(text => typeof text === 'string') : [];

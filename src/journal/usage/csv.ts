@@ -1,9 +1,10 @@
 /** The report as RFC 4180 text: a table of users, or one of totals, with the members of the JSON form as columns. */
+import { printable } from '../../observe/terminal-text.js';
 import type { UsageReport } from './report-types.js';
 
 const LINE_END = '\r\n';
-/** Spreadsheets take a text that begins so for a formula. */
-const FORMULA = /^[=+\-@\t\r]/;
+/** Spreadsheets take a text that begins so for a formula, some behind blanks or with the wide signs of East Asian keyboards. */
+const FORMULA = /^[\s\p{Cf}]*[=+\-@\uff1d\uff0b\uff0d\uff20]/u;
 const NEEDS_QUOTES = /[",\r\n]/;
 
 const USER_COLUMNS = [
@@ -34,6 +35,7 @@ function table<Column extends string>(
 function cell(value: string | number | boolean | null): string {
   if (value === null) return '';
   if (typeof value !== 'string') return String(value);
-  const text = FORMULA.test(value) ? `'${value}` : value;
+  const plain = printable(value);
+  const text = FORMULA.test(value) || FORMULA.test(plain) ? `'${plain}` : plain;
   return NEEDS_QUOTES.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,10 +1,12 @@
 /** The report as one HTML page that can be printed or kept as a PDF. It loads nothing, and needs no script. */
+import { printable } from '../../observe/terminal-text.js';
 import { Markup, markup } from './markup.js';
 import { REPORT_STYLE } from './report-style.js';
 import type { ReportedJournal, ReportedProduct, UsageReport, UsageTotal, UserUsage } from './report-types.js';
 import { counted, reservations } from './reservations.js';
 
 const NONE = '–';
+const FIRST_DAY = 'Entitled on first working day';
 
 interface Column<Row> {
   readonly title: string;
@@ -56,8 +58,8 @@ const EXPLANATIONS: readonly (readonly [string, string])[] = [
     'From the start of a subscription to a topic of the product until its end. Days begin at midnight in the time zone of the product.',
   ],
   [
-    'Entitled',
-    'On the first working day, the user was connected with a credential that grants the product in real time.',
+    FIRST_DAY,
+    'On the first working day of the month in the time zone of the product, the user was connected with a credential that grants the product in real time.',
   ],
   ['Devices', 'Distinct pairs of user and address. Locations: distinct addresses.'],
   ['Peak', 'The most connections that used the data at the same moment, over all nodes.'],
@@ -80,7 +82,7 @@ function firmSection(totals: readonly UsageTotal[]): Markup {
   const firms = [...new Set(totals.map(({ firm }) => firm ?? ''))].sort();
   const rows = firms.flatMap(name => totals.filter(({ firm }) => firm === name));
   return markup`<section><h2>By firm</h2>
-${table('Firms as credentials name them.', [{ title: 'Firm', of: ({ firm }) => firm ?? NONE, look: 'name' }, ...productColumns()], rows)}</section>\n`;
+${table('Firms as credentials name them.', [{ title: 'Firm', of: firmText, look: 'name' }, ...productColumns()], rows)}</section>\n`;
 }
 
 function productSection(product: ReportedProduct, { users, totals }: UsageReport): Markup {
@@ -120,16 +122,18 @@ ${lines}${sums}</tbody></table></div>
 
 const classOf = (look: string | undefined): Markup => (look === undefined ? markup`` : markup` class="${look}"`);
 
+const firmText = ({ firm }: { readonly firm: string | null }): string => (firm === null ? NONE : printable(firm));
+
 const dataText = (data: UsageTotal['data']): string => (data === 'realtime' ? 'real-time' : 'delayed');
 
 function userColumns(time: (text: string) => string): readonly Column<UserUsage>[] {
   return [
     { title: 'User', of: ({ user }) => (user === null ? 'anonymous' : markup`<code>${user}</code>`) },
-    { title: 'Firm', of: ({ firm }) => firm ?? NONE, look: 'name' },
+    { title: 'Firm', of: firmText, look: 'name' },
     { title: 'Status', of: ({ professional }) => statusText(professional) },
     { title: 'Use', of: ({ use }) => use ?? NONE, look: 'name' },
     { title: 'Data', of: ({ data }) => dataText(data), look: 'short' },
-    { title: 'Entitled', of: row => (row.entitled_first_working_day ? 'yes' : 'no') },
+    { title: FIRST_DAY, of: row => (row.entitled_first_working_day ? 'yes' : 'no') },
     { title: 'First use', of: ({ first_use: at }) => (at === null ? NONE : time(at)), look: 'short' },
     { title: 'Last use', of: ({ last_use: at }) => (at === null ? NONE : time(at)), look: 'short' },
     { title: 'Days', of: ({ days_used: days }) => days, look: 'number' },
@@ -173,7 +177,7 @@ function figureColumns(withGross: boolean): readonly Column<UsageTotal>[] {
     number('Non-prof.', ({ users_non_professional: users }) => users),
     number('Display', ({ users_display: users }) => users),
     number('Non-display', ({ users_non_display: users }) => users),
-    number('Entitled', ({ users_entitled_first_working_day: users }) => users),
+    number(FIRST_DAY, ({ users_entitled_first_working_day: users }) => users),
     number('Devices', ({ devices }) => devices),
     number('Loca­tions', ({ locations }) => locations),
     number('Peak', ({ peak_connections: peak }) => peak),

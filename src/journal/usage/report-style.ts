@@ -29,6 +29,8 @@ tbody th { font-weight: 600; }
 .sum td, .sum th { border-top: 1.5px solid var(--text); font-weight: 600; background: var(--wash); }
 code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .92em; font-weight: 400; }
 td.name, th.name { overflow-wrap: anywhere; min-width: 4.5rem; }
+thead th.name { overflow-wrap: normal; }
+thead th.number { white-space: normal; }
 .hash { overflow-wrap: anywhere; min-width: 12rem; }
 .good { color: var(--good); }
 .bad { color: var(--bad); font-weight: 600; }
@@ -41,7 +43,6 @@ td.name, th.name { overflow-wrap: anywhere; min-width: 4.5rem; }
   .table { overflow: visible; }
   table { font-size: 7.2pt; }
   th, td { padding: .7mm 1mm; }
-  thead th { white-space: normal; }
   thead { display: table-header-group; }
   tr, dl, .reservations { break-inside: avoid; }
   h2, thead, .muted { break-after: avoid; }

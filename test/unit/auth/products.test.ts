@@ -93,6 +93,9 @@ describe('R74 the file of products', () => {
     const delays = Array.from({ length: DELAYS_MAX + 1 }, (_, n) => ({ ...L2, code: `P${n}`, delay: `${n + 1}m` }));
     await expect(read(...delays)).rejects.toThrow(`has ${DELAYS_MAX + 1} delays`);
     await expect(openProducts(await fileOf('{'))).rejects.toThrow('is not JSON');
+    await expect(openProducts(await fileOf('{"products":[\n{"code":"secret",\n,}]}'))).rejects.toThrow(
+      /is not JSON \(line 3\)$/,
+    );
   });
 });
 

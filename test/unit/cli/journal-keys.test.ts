@@ -1,5 +1,15 @@
 /** R71: the commands on the keys of pseudonyms, as they are installed. */
-import { chmodSync, existsSync, mkdtempSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -49,6 +59,19 @@ describe('millrace journal erase and hold (R71)', () => {
     expect(Math.abs(first.t / 1000 - Date.now())).toBeLessThan(60_000);
     expect(second).toMatchObject({ address });
     expect(await journal('erase', '--user', 'nemo')).toMatchObject({ code: 0, stdout: '' });
+  });
+
+  it('R71 refuse a folder without keys, and create none there', async () => {
+    env.JOURNAL_DIR = mkdtempSync(join(tmpdir(), 'elsewhere-'));
+    for (const args of [
+      ['erase', '--user', 'alice'],
+      ['hold', '--user', 'alice', '--reason', 'x'],
+      ['keys', 'rotate'],
+    ]) {
+      const { code, stderr } = await journal(...args);
+      expect([code, stderr]).toEqual([1, `${env.JOURNAL_DIR} has no keys of pseudonyms\n`]);
+    }
+    expect(readdirSync(env.JOURNAL_DIR)).toEqual([]);
   });
 
   it('R71 refuse what must be kept, say until when, and leave a record of that', async () => {
@@ -120,6 +143,7 @@ describe('millrace journal keys (R71)', () => {
 
   it('R71 take a key of 32 raw bytes, and keep it in front of a rotation', async () => {
     writeFileSync(masterKeyFile, Buffer.from(Array.from({ length: 32 }, (_, i) => 0xe0 + i)));
+    mkdirSync(keysFolder());
     expect((await journal('keys', 'list')).stdout).toContain('and all new ones');
     expect(await journal('keys', 'new')).toMatchObject({ code: 0 });
     expect(readFileSync(masterKeyFile, 'utf8')).toMatch(/^\w{64}\ne0e1e2.*ff\n$/);

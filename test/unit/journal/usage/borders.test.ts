@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Product, productsOf } from '../../../../src/auth/product.js';
+import { totalsCsv, usersCsv } from '../../../../src/journal/usage/csv.js';
 import { usageHtml } from '../../../../src/journal/usage/html.js';
 import type { UsageReport, UserUsage } from '../../../../src/journal/usage/report-types.js';
 import { reservations } from '../../../../src/journal/usage/reservations.js';
@@ -137,6 +138,25 @@ describe('R74 a session', () => {
       users_professional: 1,
       peak_connections: 1,
     });
+  });
+
+  it('R74 keeps firms apart whose names look alike, and shows no character that reorders text or fakes a line end', async () => {
+    const firms = ['Acme', 'Ac\u2028me', '\ufeff=1+1', '\u202eAcme'];
+    const made = await report([
+      await write([
+        started('2026-11-01T00:00:00Z'),
+        ...firms.flatMap((firm, at) => [
+          connected('2026-11-04T10:00:00Z', `c${at}`),
+          authenticated('2026-11-04T10:00:00Z', `c${at}`, { firm, user: `u_${at}` }),
+          subscribed('2026-11-04T10:00:00Z', `c${at}`),
+          closed('2026-11-04T11:00:00Z', `c${at}`),
+        ]),
+      ]),
+    ]);
+    expect(made.users.map(({ firm }) => firm).sort()).toEqual(firms.sort());
+    const documents = [usersCsv(made), totalsCsv(made), usageHtml(made)];
+    for (const text of documents) expect(text).not.toMatch(/[\u2028\ufeff\u202e]/);
+    expect(usersCsv(made)).toContain(",'?=1+1,");
   });
 
   it('R74 counts once for a vendor, however many of its products it has', async () => {

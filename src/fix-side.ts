@@ -8,6 +8,7 @@ import type { Entries } from './fix/store/entries.js';
 import { FolderEntries } from './fix/store/folder-entries.js';
 import { MemoryEntries } from './fix/store/memory-entries.js';
 import { NumberStore, sessionKey } from './fix/store/number-store.js';
+import { UserSessions } from './fix/store/user-sessions.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { WallClock } from './protocol/wall-clock.js';
 import type { FromFix, ToFix } from './threads/fix-messages.js';
@@ -21,6 +22,7 @@ export class FixSide {
   readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
   readonly #post: (message: ToFix) => void;
   #store: NumberStore | undefined;
+  #sessions: UserSessions | undefined;
   #isTakeover = false;
 
   /** @param post to the FIX thread */
@@ -40,10 +42,12 @@ export class FixSide {
     this.#isTakeover = isTakeover;
     if (fix === undefined) return;
     const clock = new WallClock();
-    this.#store = new NumberStore({
-      entries: await this.#entries(),
+    const nowMs = () => clock.nowMicros() / 1000;
+    const entries = await this.#entries();
+    const store = new NumberStore({
+      entries,
       holder: `${nodeName} ${randomBytes(HOLDER_BYTES).toString('hex')}`,
-      nowMs: () => clock.nowMicros() / 1000,
+      nowMs,
       resetTimeMs: fix.resetTimeMs,
       onLost: key => this.#post({ type: 'fix_lost', key }),
       onFault: (what, cause) => {
@@ -51,6 +55,13 @@ export class FixSide {
         if (suppressed !== undefined)
           this.#log.error({ what, err: cause, suppressed }, 'FIX sequence numbers unavailable');
       },
+    });
+    this.#store = store;
+    this.#sessions = new UserSessions({
+      entries,
+      max: fix.compIdsPerUserMax,
+      nowMs,
+      removeSpare: key => store.removeSpare(key),
     });
   }
 
@@ -79,10 +90,19 @@ export class FixSide {
 
   async #open({ id, senderCompId, user }: Extract<FromFix, { type: 'fix_open' }>): Promise<void> {
     const key = sessionKey(senderCompId, user);
-    const outcome = await this.#store?.open(key, senderCompId);
+    const outcome = await this.#store?.open(key, senderCompId, () => this.#whyNot(user, key));
     const numbers = outcome?.ok === true ? outcome.numbers : undefined;
     const detail = outcome?.ok === false ? outcome.detail : '';
-    this.#post({ type: 'fix_opened', id, key, numbers, detail });
+    const isFull = outcome?.ok === false && outcome.code === 'full';
+    this.#post({ type: 'fix_opened', id, key, numbers, detail, isFull });
+  }
+
+  /** Why a user may not begin another session. */
+  async #whyNot(user: string, key: string): Promise<string | undefined> {
+    if ((await this.#sessions?.admit(user, key)) !== false) return undefined;
+    const { compIdsPerUserMax = 0, resetTimeMs } = this.#config.fix ?? {};
+    const later = resetTimeMs === undefined ? '' : ', or with a new one after the daily reset';
+    return `too many SenderCompIDs of this user, at most ${compIdsPerUserMax}; log on with one that was used before${later}`;
   }
 
   async #entries(): Promise<Entries> {

@@ -3,6 +3,7 @@ import { REVOCATIONS_EXPIRE_MS } from './auth/revocations.js';
 import type { FixConfig } from './config/environment.js';
 import { FixCommandCounts } from './fix/command-counts.js';
 import { Departures } from './fix/departures.js';
+import { FramePump } from './fix/frame-pump.js';
 import { FixLatency } from './fix/latency.js';
 import { FixViews } from './fix/market/views.js';
 import { NumberRequests } from './fix/number-requests.js';
@@ -14,22 +15,18 @@ import { FixUse } from './fix-use.js';
 import { clientAddressOf } from './gateway/edge/client-address.js';
 import { ConnectionIds } from './gateway/model/connection-ids.js';
 import type { Access } from './gateway/sessions/access.js';
+import { usableCertificate } from './gateway/supervision/certificate-files.js';
 import { ClientLog } from './gateway/supervision/client-log.js';
 import { notingListener } from './gateway/supervision/listening-socket.js';
 import { BEAT_INTERVAL_MS, beat, turnRow } from './gateway/supervision/watchdog.js';
 import type { WorkerThreadData } from './gateway/thread-life.js';
 import { interestTeller } from './gateway/views/interest-batch.js';
-import { monotonicMicros, WallClock } from './protocol/wall-clock.js';
+import { WallClock } from './protocol/wall-clock.js';
 import type { FromFix, ToFix } from './threads/fix-messages.js';
 import { JournalOutlet } from './threads/journal-outlet.js';
-import { RingReader } from './threads/ring.js';
 import type { FromWorker, ToWorker } from './threads/thread-messages.js';
 import type { WorkerStats } from './threads/worker-stats.js';
 
-/** Maximum bytes of frames handled in one turn of a ring, so that clients get their turns under load. */
-const TURN_BYTES_MAX = 64 * 1024;
-/** A frame this old indicates a queue. */
-const LAGGING_MICROS = 20_000;
 /** How long clients have to read their Logout before the thread ends. */
 const CLOSE_GRACE_MS = 300;
 /** How often to try a port that another process is about to leave. */
@@ -38,8 +35,6 @@ const PORT_RETRY_MS = 100;
 /** Why clients are logged out, and when they may come back. */
 const DRAINS = 'the gateway drains; log on again at another gateway, or here once it has restarted';
 const STOPS = 'the gateway stops; log on again at another gateway, or here once it has restarted';
-
-const nextLoopTurn = () => new Promise<void>(resolve => setImmediate(resolve));
 
 export class FixWorker {
   readonly #data: WorkerThreadData;
@@ -52,11 +47,10 @@ export class FixWorker {
   readonly #server: FixServer;
   readonly #operators: FixOperators;
   readonly #use: FixUse;
-  readonly #rings: readonly RingReader[];
+  readonly #pump: FramePump;
   /** Undefined: there is no journal. */
   readonly #journal: JournalOutlet | undefined;
   readonly #latency = new FixLatency();
-  readonly #counters = { turns: 0, overruns: 0 };
   #departures: Departures | undefined;
   #isEnding = false;
   /** The thread has its initial state, and listens whenever it should. */
@@ -81,7 +75,6 @@ export class FixWorker {
     const nowMs = () => performance.now();
     this.#log = new ClientLog({ ids, settings: data.config, post, nowMs });
     this.#numbers = new NumberRequests(post);
-    this.#rings = data.rings.map(ring => new RingReader(ring, data.worker));
     const tell = interestTeller(changes => post({ type: 'interest', changes }));
     const records = this.#journal && recordsOf(this.#journal, data, ids, () => clock.nowMicros());
     this.#views = new FixViews({ shards: data.rings.length, tell, nowMs, journal: records?.views });
@@ -99,6 +92,7 @@ export class FixWorker {
       addressOf: clientAddressOf,
       nowMs,
       wallMicros: () => clock.nowMicros(),
+      checkTls: files => usableCertificate(files, data.config.secretReaders, 'FIX_TLS_KEY'),
       onFault: (what, cause) => this.fault(what, cause),
     });
     this.#use = new FixUse({ counts: this.#shared.uses, connections: this.#server.connections, nowMs, post });
@@ -111,6 +105,7 @@ export class FixWorker {
       log: this.#log,
       nowMs,
     });
+    this.#pump = new FramePump(data, { views: this.#views, latency: this.#latency, flush: () => this.#server.flush() });
     access.watch(this.#shared.credentials, removedKeys => this.#server.recheck(removedKeys));
   }
 
@@ -120,7 +115,7 @@ export class FixWorker {
       server: this.#server,
       views: this.#views,
       latency: this.#latency,
-      counters: this.#counters,
+      counters: this.#pump.counters,
       limited: Object.entries(limits.refused),
       tokensRefused: [...credentials.tokensRefused],
       work: { ...budgets.counters, overflow: budgets.overflow },
@@ -154,7 +149,7 @@ export class FixWorker {
       return;
     }
     this.#post({ type: 'listening', port: this.#port });
-    await this.#pump();
+    await this.#pump.run(() => this.#isEnding);
   }
 
   receive(message: ToWorker | ToFix): void {
@@ -281,7 +276,11 @@ export class FixWorker {
 
   async #reload(id: number, settings: Extract<ToWorker, { type: 'reload' }>['settings']): Promise<void> {
     this.#log.settings = settings;
-    this.#post({ type: 'reloaded', id, reloaded: await this.#access.reload(settings) });
+    const reloaded = await this.#access.reload(settings);
+    if (this.#data.config.fix?.tls !== undefined) {
+      reloaded.push({ name: 'FIX_TLS_CERT', problem: await this.#server.renewCertificate() });
+    }
+    this.#post({ type: 'reloaded', id, reloaded });
   }
 
   #feedStatus(feed: string, since: string): void {
@@ -314,37 +313,5 @@ export class FixWorker {
     if (!this.#isRetired || this.#server.connections.size > 0) return;
     this.#isRetired = false;
     this.#post({ type: 'empty' });
-  }
-
-  async #pump(): Promise<void> {
-    const { worker } = this.#data;
-    const doorbell = new Int32Array(this.#data.doorbells);
-    const lagging = new Int32Array(this.#data.lagging);
-    while (!this.#isEnding) {
-      const seen = Atomics.load(doorbell, worker);
-      this.#turn();
-      const hasMore = this.#rings.some(ring => ring.hasMore);
-      Atomics.store(lagging, worker, hasMore && this.#latency.lastMicros > LAGGING_MICROS ? 1 : 0);
-      const ring = hasMore ? undefined : Atomics.waitAsync(doorbell, worker, seen);
-      await (ring?.async === true ? ring.value : nextLoopTurn());
-    }
-  }
-
-  #turn(): void {
-    this.#counters.turns++;
-    for (const [at, ring] of this.#rings.entries()) {
-      const result = ring.read(TURN_BYTES_MAX);
-      if (result === 'overrun') {
-        this.#counters.overruns++;
-        this.#views.repair(at);
-      }
-      if (result !== 'frames') continue;
-      const nowMicros = monotonicMicros();
-      while (ring.next()) {
-        this.#latency.observe(ring, nowMicros);
-        this.#views.frame(ring, at);
-      }
-    }
-    this.#server.flush();
   }
 }

@@ -2,13 +2,15 @@
 import { Worker } from 'node:worker_threads';
 import { shownUser } from './admin/api.js';
 import type { Config } from './config/environment.js';
-import { type FeedMessage, type FeedSink, newFeedMessage } from './feed-contract/feed.js';
+import { WatchedFiles } from './config/watched-files.js';
+import { type FeedMessage, type FeedSink, type FeedStatus, newFeedMessage } from './feed-contract/feed.js';
 import type { Journalling } from './journalling.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { SURVEILLANCE_THREAD } from './programs.js';
 import type { AlertRow } from './protocol/admin-rows.js';
 import { isWatched } from './surveillance/intake.js';
 import { CHANNEL_SUBJECT, channelMessage } from './surveillance/published-alert.js';
+import type { Thresholds } from './surveillance/thresholds.js';
 import { readThresholds } from './surveillance/thresholds-file.js';
 import type { WatchStart } from './surveillance/watch-start.js';
 import {
@@ -61,6 +63,8 @@ export class SurveillanceSide {
   #start: WatchStart | undefined;
   #sink: FeedSink | undefined;
   #isClosing = false;
+  #isOnBackup = false;
+  #stopWatching = () => {};
   #closed: () => void = () => {};
   #state: WatchState = 'connecting';
   #detail = '';
@@ -89,12 +93,46 @@ export class SurveillanceSide {
   async open(sink: FeedSink): Promise<FeedSink> {
     const { surveillance, feed, nats, nodeName } = this.#config;
     if (surveillance === undefined) return sink;
-    const thresholds = await readThresholds(surveillance.thresholdsFile, 'SURVEILLANCE_THRESHOLDS');
-    const { leaseBucket, channel } = surveillance;
+    const { thresholdsFile, leaseBucket, channel } = surveillance;
+    const file = new WatchedFiles(thresholdsFile === undefined ? [] : [thresholdsFile]);
+    const read = () => file.read(() => readThresholds(thresholdsFile, 'SURVEILLANCE_THRESHOLDS'));
+    const thresholds = await read();
+    if (thresholdsFile !== undefined) this.#stopWatching = file.watch(() => this.#reread(read));
     this.#start = { node: nodeName, nats: feed === 'nats' ? nats : undefined, leaseBucket, thresholds, channel };
     this.#sink = sink;
     this.#startThread();
-    return feed === 'nats' ? sink : { ...sink, observed: message => this.#observed(message) };
+    if (feed !== 'nats') return { ...sink, observed: message => this.#observed(message) };
+    const follow = (status: FeedStatus) => this.#follow(status);
+    return {
+      ...sink,
+      status(status, detail) {
+        follow(status);
+        sink.status(status, detail);
+      },
+    };
+  }
+
+  /** The file has changed. */
+  async #reread(read: () => Promise<Thresholds>): Promise<void> {
+    try {
+      const thresholds = await read();
+      if (this.#start !== undefined) this.#start = { ...this.#start, thresholds };
+      this.#worker?.postMessage({ type: 'thresholds', thresholds } satisfies ToWatch);
+      this.#log.info('surveillance thresholds read again');
+    } catch (cause) {
+      this.#log.error({ err: cause }, 'surveillance thresholds cannot be used; keeping those in force');
+    }
+  }
+
+  /** Watches the servers that the feed reads. */
+  #follow(status: FeedStatus): void {
+    if (status === 'stale' || (status === 'failover') === this.#isOnBackup) return;
+    this.#isOnBackup = !this.#isOnBackup;
+    this.#tellUpstream();
+  }
+
+  #tellUpstream(): void {
+    this.#worker?.postMessage({ type: 'upstream', isBackup: this.#isOnBackup } satisfies ToWatch);
   }
 
   /** What the feed inside this process publishes, whether or not a client follows it. Copies the payload. */
@@ -117,6 +155,7 @@ export class SurveillanceSide {
 
   async close(): Promise<void> {
     this.#isClosing = true;
+    this.#stopWatching();
     clearTimeout(this.#handing);
     clearTimeout(this.#restarting);
     clearTimeout(this.#silence);
@@ -139,6 +178,7 @@ export class SurveillanceSide {
     worker.on('error', cause => this.#log.error({ err: cause }, 'surveillance thread failed'));
     worker.once('exit', () => this.#ended(worker));
     this.#awaitReport(worker);
+    if (this.#isOnBackup) this.#tellUpstream();
   }
 
   #awaitReport(worker: Worker): void {

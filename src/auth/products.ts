@@ -40,14 +40,17 @@ const productSchema = z.strictObject({
   professional: z.boolean().optional(),
 });
 const fileSchema = z.strictObject({ products: z.array(productSchema).max(PRODUCTS_MAX) });
+/** The short form: `stream:pattern` → product. */
+const byTopicSchema = z.record(z.string().regex(/:/), z.looseObject({}));
 
 /**
- * Reads `{"products":[{"code":"XLON-L2","vendor":"LSEG","topics":["depth:*.L"],"delay":"15m",…}]}`.
+ * Reads `{"products":[{"code":"XLON-L2","vendor":"LSEG","topics":["depth:*.L"],"delay":"15m",…}]}`, or the short form
+ * `{"depth:*.L":{"code":"XLON-L2","vendor":"LSEG",…},…}`.
  * @throws {ConfigError} naming PRODUCTS_FILE and the invalid entry.
  */
 export async function openProducts(path: string): Promise<Products> {
   const shown = `PRODUCTS_FILE=${JSON.stringify(path)}`;
-  const parsed = fileSchema.safeParse(await readJsonFile(shown, path));
+  const parsed = fileSchema.safeParse(inFull(await readJsonFile(shown, path)));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     throw new ConfigError(`${shown}: ${placeOf(issue?.path ?? [])}${issue?.message ?? 'cannot be used'}`);
@@ -72,6 +75,21 @@ export async function openProducts(path: string): Promise<Products> {
       professional: entry.professional,
     })),
   );
+}
+
+/** The short form as the long one. Topics whose products say the same belong to one product, which may be called `product`. */
+function inFull(file: unknown): unknown {
+  const short = byTopicSchema.safeParse(file);
+  if (!short.success || Object.keys(short.data).length === 0) return file;
+  const products = new Map<string, { readonly topics: string[] }>();
+  for (const [topicText, { product, code = product, ...others }] of Object.entries(short.data)) {
+    const members = { code, ...others };
+    const key = JSON.stringify(members);
+    const known = products.get(key);
+    if (known === undefined) products.set(key, { ...members, topics: [topicText] });
+    else known.topics.push(topicText);
+  }
+  return { products: [...products.values()] };
 }
 
 function isProductTopic(text: string): boolean {

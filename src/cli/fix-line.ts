@@ -69,6 +69,7 @@ const LEFT_OUT = new Set([8, 9, 10, 33, 34, 35, 49, 52, 56, 146, 267, 268]);
 /** Fields of an entry. */
 const OF_ENTRY = new Set([55, 269, 270, 271, 272, 273, 278, 279, 290]);
 const HIDDEN = '(hidden)';
+const MSG_TYPE = 35;
 const PASSWORD = 554;
 
 /** The line of a message. A password in it is not shown. */
@@ -132,5 +133,5 @@ export function fixFieldsOf(line: string): FixFields | undefined {
     fields.push([tag, field.slice(equals + 1)]);
     if (tag === 10) break;
   }
-  return fields;
+  return fields.some(([tag]) => tag === MSG_TYPE) ? fields : undefined;
 }

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { Command } from 'commander';
 import { CommandFailure } from './failure.js';
 import { fixFieldsOf, fixLine } from './fix-line.js';
-import { note, say } from './output.js';
+import { say } from './output.js';
 
 const EXAMPLES = `
 Reads messages as QuickFIX, QuickFIX/J and most other engines log them: one per line, with SOH, | or ^A between the fields.
@@ -33,6 +33,6 @@ export function fixLogCommand(): Command {
       } catch (cause) {
         throw new CommandFailure(`cannot read ${file}: ${(cause as Error).message}`);
       }
-      if (shown === 0) note('no FIX message found');
+      if (shown === 0) throw new CommandFailure(`${file}: no FIX message found`);
     });
 }

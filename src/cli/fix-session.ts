@@ -8,6 +8,7 @@ import { Framer } from '../fix/wire/framer.js';
 import { FixMessage } from '../fix/wire/message.js';
 import { MsgType, Tag } from '../fix/wire/tags.js';
 import { WallClock } from '../protocol/wall-clock.js';
+import { CommandFailure } from './failure.js';
 import { fixLine } from './fix-line.js';
 import { note, say } from './output.js';
 
@@ -18,6 +19,12 @@ const SILENCE_MS_MAX = 2.4 * HEARTBEAT_SECONDS * 1000;
 const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 /** How long a Logout may take to be answered. */
 const LOGOUT_MS_MAX = 2_000;
+
+/** What a shell reports of a program that Ctrl-C ended. */
+const INTERRUPTED = 130;
+const CUT = 'the gateway closed the connection without a Logout';
+const UNANSWERED =
+  'the gateway closed the connection without an answer: check --target and --sender, and whether another session uses this sender';
 
 export interface FixSessionOptions {
   readonly host: string;
@@ -45,7 +52,11 @@ export class FixSession {
   #nextIn = 1;
   #shown = 0;
   #lastReceivedMs = performance.now();
+  #isConnected = false;
   #isLoggedOn = false;
+  /** The gateway logged us out. */
+  #isAnswered = false;
+  #isLeaving = false;
   #exitCode = 1;
   #end: () => void = () => {};
 
@@ -53,7 +64,7 @@ export class FixSession {
     this.#symbols = symbols;
     this.#options = options;
     const { host, port, tls, ca } = options;
-    const trusted = ca === undefined ? {} : { ca: readFileSync(ca) };
+    const trusted = ca === undefined ? {} : { ca: authorityIn(ca) };
     this.#socket = tls ? connectTls({ host, port, ...trusted }) : connect(port, host);
     const clock = new WallClock();
     this.#outgoing = new Outgoing(options.sender, {
@@ -68,9 +79,10 @@ export class FixSession {
   async run(): Promise<number> {
     const { host, port, tls, username, password } = this.#options;
     const timer = setInterval(() => this.#tick(), TICK_MS);
-    const interrupted = () => this.#logOut();
+    const interrupted = () => this.#interrupted();
     process.on('SIGINT', interrupted);
     this.#socket.on(tls ? 'secureConnect' : 'connect', () => {
+      this.#isConnected = true;
       note(`connected to ${host}:${port}`);
       this.#outgoing.send(MsgType.logon, [
         [Tag.encryptMethod, 0],
@@ -86,6 +98,7 @@ export class FixSession {
       this.#end = resolve;
       this.#socket.on('close', () => resolve());
     });
+    if (this.#isConnected && !this.#isAnswered && !this.#isLeaving) note(this.#isLoggedOn ? CUT : UNANSWERED);
     clearInterval(timer);
     process.removeListener('SIGINT', interrupted);
     this.#socket.destroy();
@@ -126,7 +139,9 @@ export class FixSession {
     }
     const filled = type === MsgType.sequenceReset ? message.integer(Tag.newSeqNo) : seqNum + 1;
     this.#nextIn = Math.max(this.#nextIn, filled);
+    const isRefusal = type === MsgType.marketDataRequestReject || type === MsgType.businessReject;
     if (type === MsgType.logon) this.#loggedOn();
+    else if (isRefusal && this.#shown === 0) this.#logOut(1);
     else if (type === MsgType.testRequest) {
       this.#outgoing.send(MsgType.heartbeat, [[Tag.testReqId, message.text(Tag.testReqId) ?? '']]);
     } else if (type === MsgType.logout) this.#loggedOut();
@@ -137,7 +152,9 @@ export class FixSession {
     if (this.#options.raw) say(rawOf(message));
     else if (!isHeartbeat) say(fixLine(message.tags.map((tag, at) => [tag, message.utf8At(at)] as const)));
     if (message.type !== MsgType.marketDataSnapshot && message.type !== MsgType.marketDataIncremental) return;
-    if (++this.#shown === this.#options.count) this.#logOut();
+    const { count, snapshot } = this.#options;
+    const isLastSnapshot = snapshot && this.#shown + 1 === new Set(this.#symbols).size;
+    if (++this.#shown === count || isLastSnapshot) this.#logOut(0);
   }
 
   #loggedOn(): void {
@@ -156,14 +173,27 @@ export class FixSession {
     this.#outgoing.end();
   }
 
+  /** Ctrl-C, the second time without waiting for the gateway. */
+  #interrupted(): void {
+    if (this.#isLoggedOn && !this.#isLeaving) {
+      this.#logOut(0);
+      return;
+    }
+    if (!this.#isLoggedOn) this.#exitCode = INTERRUPTED;
+    this.#isLeaving = true;
+    this.#end();
+  }
+
   /** The gateway logs us out, or answers our Logout. */
   #loggedOut(): void {
-    if (this.#exitCode === 1 && this.#isLoggedOn) this.#outgoing.send(MsgType.logout, []);
+    this.#isAnswered = true;
+    if (!this.#isLeaving && this.#isLoggedOn) this.#outgoing.send(MsgType.logout, []);
     this.#socket.end();
   }
 
-  #logOut(): void {
-    this.#exitCode = 0;
+  #logOut(exitCode: number): void {
+    this.#exitCode = exitCode;
+    this.#isLeaving = true;
     this.#outgoing.send(MsgType.logout, []);
     setTimeout(() => this.#end(), LOGOUT_MS_MAX).unref();
   }
@@ -176,6 +206,15 @@ export class FixSession {
     }
     const isDue = nowMs - this.#outgoing.lastSentMs >= HEARTBEAT_SECONDS * 1000;
     if (this.#isLoggedOn && isDue) this.#outgoing.send(MsgType.heartbeat, []);
+  }
+}
+
+/** @throws {CommandFailure} */
+function authorityIn(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new CommandFailure(`cannot read --ca ${file}: ${(cause as Error).message}`);
   }
 }
 

@@ -139,8 +139,10 @@ async function masterKeyNotices({ journal, secretReaders }: Config): Promise<rea
     const isMadeAtStart = hasOwnMasterKey && !isMasterKeyThere(masterKeyFile, keysFolder);
     if (!isMadeAtStart) checkMasterKeys(keysFolder, readMasterKeys(masterKeyFile));
   } catch (cause) {
-    const message = `JOURNAL_MASTER_KEY_FILE=${JSON.stringify(masterKeyFile)}: cannot be used (${reasonOf(cause)})`;
-    throw new ConfigError(message, { cause });
+    const named = hasOwnMasterKey
+      ? `JOURNAL_DIR=${JSON.stringify(folder)}: its master key`
+      : `JOURNAL_MASTER_KEY_FILE=${JSON.stringify(masterKeyFile)}:`;
+    throw new ConfigError(`${named} cannot be used (${reasonOf(cause)})`, { cause });
   }
   const readable = readableSecret(masterKeyFile, secretReaders);
   return [

@@ -62,8 +62,12 @@ export function checkSecretFile(variable: string, file: string, readers: SecretR
 /** Whether a secret that works all the same is open to others: its file, if every user of this machine may read it. */
 export function readableSecret(file: string, readers: SecretReaders): string | undefined {
   if (readers === 'all' || process.platform === 'win32') return undefined;
-  const found = statSync(file, { throwIfNoEntry: false });
-  return found !== undefined && (found.mode & OTHERS_READ) !== 0 ? file : undefined;
+  try {
+    return (statSync(file).mode & OTHERS_READ) !== 0 ? file : undefined;
+  } catch {
+    // The code that reads the file gives a better error.
+    return undefined;
+  }
 }
 
 /** For a file that is read again later. @throws {ConfigError} */

@@ -18,6 +18,8 @@ interface ListenerParts {
   readonly mayConnect: (socket: Socket, handshakes: number) => boolean;
   /** It may log on. */
   readonly onConnected: (socket: Socket) => void;
+  /** Reads and checks a new certificate. @throws {Error} if it is unusable */
+  readonly checkTls: (files: NonNullable<FixConfig['tls']>) => Promise<unknown>;
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
@@ -25,6 +27,8 @@ export class FixListener {
   readonly #parts: ListenerParts;
   #server: Server | undefined;
   #stopWatching = () => {};
+  /** Undefined without TLS. @returns why the files are unusable */
+  #renew: (() => Promise<string | undefined>) | undefined;
   /** Sockets that are open, and those of them whose TLS handshake is done. */
   #open = 0;
   #secured = 0;
@@ -53,6 +57,11 @@ export class FixListener {
     this.#server = server;
     const address = server.address();
     return typeof address === 'object' ? address?.port : undefined;
+  }
+
+  /** Reads the certificate again, changed or not. @returns why it is unusable; undefined: it is in use, or there is none */
+  async renewCertificate(): Promise<string | undefined> {
+    return this.#renew?.();
   }
 
   /** Frees the port; connections stay. */
@@ -100,15 +109,20 @@ export class FixListener {
     server.on('tlsClientError', (_cause, socket) => socket.destroy());
     const watched = new WatchedFiles([files.certFile, files.keyFile]);
     void watched.read(async () => undefined);
-    this.#stopWatching = watched.watch(() =>
+    this.#renew = () =>
       watched.read(async () => {
         try {
+          await this.#parts.checkTls(files);
           server.setSecureContext({ ...contextOf(files), minVersion: TLS_MIN_VERSION });
+          return undefined;
         } catch (cause) {
-          this.#parts.onFault('new FIX certificate unusable; keeping the current one', cause);
+          return (cause as Error).message;
         }
-      }),
-    );
+      });
+    this.#stopWatching = watched.watch(async () => {
+      const problem = await this.#renew?.();
+      if (problem !== undefined) this.#parts.onFault('new FIX certificate unusable; keeping the current one', problem);
+    });
     return server;
   }
 }

@@ -7,10 +7,22 @@ import type { JournalOutlet } from '../threads/journal-outlet.js';
 import type { FixAccess, FixLog, LogonRefusal } from './access.js';
 import type { FixCommandCounts } from './command-counts.js';
 import { FixConnection } from './connection.js';
+import { EndedCounters } from './ended-counters.js';
 import { FixListener } from './listener.js';
 import type { FixViews } from './market/views.js';
 import type { NumberRequests } from './number-requests.js';
 import type { FixRecords } from './records.js';
+import {
+  FULL,
+  MALFORMED,
+  OTHER_USER,
+  REVOKED,
+  TAKEN,
+  TOO_MANY,
+  TOO_OFTEN,
+  UNAVAILABLE,
+  UNRECORDED,
+} from './refusals.js';
 import type { LogonRequest } from './session/logon.js';
 import { nextReset } from './store/daily-reset.js';
 import { MessageWriter } from './wire/writer.js';
@@ -20,20 +32,6 @@ export const TICK_MS = 100;
 export const SAVE_MS = 1_000;
 /** As long as a Logon may take. */
 const HANDSHAKE_MS_MAX = 10_000;
-/** Another session of the same user and SenderCompID is open. */
-const TAKEN: LogonRefusal = { status: 429, code: 'rate_limited', text: 'another session has this identity' };
-/** What an HTTP request gets that is none. */
-const MALFORMED = { status: 400, code: 'invalid_message' };
-const REVOKED = 'credential revoked; log on with another one';
-const OTHER_USER = 'the API key belongs to another user now; log on again';
-const UNRECORDED: LogonRefusal = {
-  status: 503,
-  code: 'journal_unavailable',
-  text: 'the journal cannot be written; log on later, or at another gateway',
-};
-const TOO_OFTEN: LogonRefusal = { status: 429, code: 'rate_limited', text: 'too many connections of this address' };
-const TOO_MANY: LogonRefusal = { status: 503, code: 'unavailable', text: 'too many clients have not logged on yet' };
-
 interface ServerParts {
   readonly config: Config;
   readonly fix: FixConfig;
@@ -53,44 +51,14 @@ interface ServerParts {
   readonly nowMs: () => number;
   /** µs since the Unix epoch. */
   readonly wallMicros: () => number;
+  /** Reads and checks a new certificate. @throws {Error} if it is unusable */
+  readonly checkTls: (files: NonNullable<FixConfig['tls']>) => Promise<unknown>;
   readonly onFault: (what: string, cause: unknown) => void;
-}
-
-interface ServerCounters {
-  opened: number;
-  closed: number;
-  logons: number;
-  logonsRefused: number;
-  readonly ends: Map<FixEnd, number>;
-  messagesIn: number;
-  messagesOut: number;
-  garbled: number;
-  rejects: number;
-  resendsAsked: number;
-  resendsAnswered: number;
-  receivedBytes: number;
-  sentBytes: number;
-  stalls: number;
 }
 
 export class FixServer {
   /** Of connections that have ended. */
-  readonly ended: ServerCounters = {
-    opened: 0,
-    closed: 0,
-    logons: 0,
-    logonsRefused: 0,
-    ends: new Map(),
-    messagesIn: 0,
-    messagesOut: 0,
-    garbled: 0,
-    rejects: 0,
-    resendsAsked: 0,
-    resendsAnswered: 0,
-    receivedBytes: 0,
-    sentBytes: 0,
-    stalls: 0,
-  };
+  readonly ended = new EndedCounters();
   readonly connections = new Set<FixConnection>();
   readonly #parts: ServerParts;
   /** Sessions by the identity that may exist once: user and SenderCompID. */
@@ -109,6 +77,7 @@ export class FixServer {
     this.#listener = new FixListener({
       host: parts.config.host,
       tls: parts.fix.tls,
+      checkTls: parts.checkTls,
       handshakeMsMax: HANDSHAKE_MS_MAX,
       mayConnect: (socket, handshakes) => this.#mayConnect(socket, handshakes),
       onConnected: socket => this.#connected(socket),
@@ -126,6 +95,11 @@ export class FixServer {
     return this.#listener.listen(port);
   }
 
+  /** Reads the certificate again. @returns why it is unusable; undefined: it is in use, or there is none */
+  renewCertificate(): Promise<string | undefined> {
+    return this.#listener.renewCertificate();
+  }
+
   /** Frees the port; connections stay. */
   stopListening(): void {
     this.#listener.stop();
@@ -133,7 +107,7 @@ export class FixServer {
 
   /** Refuses new logons from now on. */
   refuseLogons(text: string): void {
-    this.#closedFor = { status: 503, code: 'unavailable', text };
+    this.#closedFor = { ...UNAVAILABLE, text };
   }
 
   /** Writes what all connections were sent in this turn, institutional ones first. */
@@ -281,7 +255,8 @@ export class FixServer {
     connection.isOpening = false;
     if (!this.connections.has(connection)) this.#identities.delete(identity);
     if (opened.numbers === undefined) {
-      connection.refuse({ status: 503, code: 'unavailable', text: opened.detail });
+      const code = opened.isFull === true ? FULL : UNAVAILABLE;
+      connection.refuse({ ...code, text: opened.detail });
       return;
     }
     // While the numbers were read, the client may have left, and its credential may have been revoked.
@@ -308,20 +283,7 @@ export class FixServer {
     if (identity !== undefined && !connection.isOpening) this.#identities.delete(identity);
     if (identity !== undefined && credential !== undefined) access.leave(address, credential);
     if (key !== undefined) numbers.release(key, session.numbers);
-    const { ended } = this;
-    ended.closed++;
-    ended.ends.set(kind, (ended.ends.get(kind) ?? 0) + 1);
-    if (kind === 'refused') ended.logonsRefused++;
-    const { messagesIn, garbled, rejects, resendsAsked, resendsAnswered } = session.counters;
-    ended.messagesIn += messagesIn;
-    ended.garbled += garbled;
-    ended.rejects += rejects;
-    ended.resendsAsked += resendsAsked;
-    ended.resendsAnswered += resendsAnswered;
-    ended.messagesOut += connection.messagesOut;
-    ended.receivedBytes += connection.receivedBytes;
-    ended.sentBytes += connection.sentBytes;
-    ended.stalls += connection.stalls;
+    this.ended.add(connection, kind);
     if (key !== undefined) records?.ended(connection, kind, reason);
     else if (kind === 'refused') records?.refused(connection, refusal);
     if (kind === 'refused') log.refused(connection, refusal);

@@ -38,6 +38,8 @@ export class Lease {
   #revision: number | undefined;
   /** Another gateway's entry, and since when it has been unchanged. */
   #seen: { readonly revision: number; readonly sinceMs: number } | undefined;
+  /** When the last renewal that counts was sent. */
+  #heldSinceMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #givingUp: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -48,6 +50,11 @@ export class Lease {
 
   get isHeld(): boolean {
     return this.#isHeld;
+  }
+
+  /** It is held no longer, even if no timer has said so yet: the process may have been stopped for a while. */
+  get isExpired(): boolean {
+    return this.#isHeld && this.#options.nowMs() - this.#heldSinceMs >= GIVE_UP_MS;
   }
 
   start(): void {
@@ -109,6 +116,7 @@ export class Lease {
     this.#isHeld = true;
     this.#seen = undefined;
     this.#revision = revision;
+    this.#heldSinceMs = startedMs;
     clearTimeout(this.#givingUp);
     const leftMs = GIVE_UP_MS - (this.#options.nowMs() - startedMs);
     this.#givingUp = setTimeout(() => this.#lost(), Math.max(0, leftMs));

@@ -1,4 +1,5 @@
 /** The market as NATS delivers it, on a connection of its own, and where alerts go. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { headers, type Msg, type NatsConnection, type Subscription } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
 import { connectNats, rethrowOutside, rightOf, type ServerError, watchConnection } from '../feed/nats-connection.js';
@@ -7,6 +8,7 @@ import { NatsNames } from '../feed/nats-names.js';
 import { newFeedMessage } from '../feed-contract/feed.js';
 import type { AlertRow } from '../protocol/admin-rows.js';
 import { type RawMessage, WATCHED_SUBJECTS } from './intake.js';
+import { type HistoryOutcome, readHistory } from './market-history.js';
 import {
   alertOf,
   CHANNEL_SUBJECT,
@@ -14,12 +16,22 @@ import {
   COMPLIANCE_SUBJECT,
   channelMessage,
 } from './published-alert.js';
+import { Unconfirmed } from './unconfirmed.js';
 
+/** A refusal comes before the server's next answer, but is told a little later. */
+const REFUSAL_MS_MAX = 100;
 /** How often to ask again for what the server refused. */
 const REFUSED_RETRY_MS = 5_000;
 const CONNECT_RETRY_MS = 2_000;
 /** Alerts that wait for a connection; beyond, the oldest is dropped and counted. */
 const WAITING_ALERTS_MAX = 1_000;
+
+/** An alert on one of its two subjects. */
+interface Publication {
+  readonly subject: string;
+  readonly alert: AlertRow;
+  readonly message: object;
+}
 
 interface NatsMarketOptions {
   readonly nats: NatsConfig;
@@ -33,8 +45,6 @@ interface NatsMarketOptions {
 }
 
 export class NatsMarket {
-  /** Alerts that could not be published. */
-  unpublished = 0;
   /** It was connected at least once. */
   hasConnected = false;
   readonly #options: NatsMarketOptions;
@@ -42,6 +52,7 @@ export class NatsMarket {
   readonly #subscriptions = new Map<string, Subscription>();
   /** What the server refuses, and whether that is a publication: those are tried again with the next alert. */
   readonly #refused = new Map<string, boolean>();
+  readonly #unconfirmed = new Unconfirmed<Publication>();
   readonly #message = newFeedMessage();
   #connection: NatsConnection | undefined;
   #isConnected = false;
@@ -49,6 +60,8 @@ export class NatsMarket {
   #isClosed = false;
   #failure = 'not connected yet';
   #waiting: AlertRow[] = [];
+  #refusals = 0;
+  #droppedWaiting = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: NatsMarketOptions) {
@@ -56,10 +69,19 @@ export class NatsMarket {
     this.#names = new NatsNames(options.nats);
   }
 
+  /** Publications of alerts that failed. */
+  get unpublished(): number {
+    return this.#refusals + this.#droppedWaiting;
+  }
+
   /** What is wrong; '' if nothing is. */
   get problem(): string {
     if (!this.#isConnected) return this.#failure;
     return this.#refused.size === 0 ? '' : `this NATS user may not ${[...this.#refused.keys()].join(', ')}`;
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
   }
 
   /** Connects, for as long as it takes. */
@@ -96,6 +118,20 @@ export class NatsMarket {
     }
   }
 
+  /** What the stream holds of the last minutes. Never rejects. */
+  async history(nowMs: () => number): Promise<HistoryOutcome> {
+    const connection = this.#connection;
+    if (connection === undefined) return { ok: false, detail: this.#failure };
+    return readHistory({ connection, names: this.#names, stream: this.#options.nats.stream, nowMs });
+  }
+
+  /** Alerts that wait for a connection: another upstream publishes them. */
+  takeWaiting(): readonly AlertRow[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    return waiting;
+  }
+
   publish(alert: AlertRow): void {
     const connection = this.#connection;
     // While disconnected, nats.js would queue without a bound.
@@ -103,13 +139,16 @@ export class NatsMarket {
       this.#waiting.push(alert);
       if (this.#waiting.length <= WAITING_ALERTS_MAX) return;
       this.#waiting.shift();
-      this.unpublished++;
+      this.#droppedWaiting++;
       return;
     }
     this.#forgetRefused(true);
-    this.#send(connection, COMPLIANCE_SUBJECT, alert, alert);
     const shown = channelMessage(alert, this.#options.channel);
-    if (shown !== undefined) this.#send(connection, CHANNEL_SUBJECT, alert, shown);
+    const messages = [
+      { subject: COMPLIANCE_SUBJECT, alert, message: alert },
+      ...(shown === undefined ? [] : [{ subject: CHANNEL_SUBJECT, alert, message: shown }]),
+    ];
+    void this.#send(connection, messages);
   }
 
   async close(): Promise<void> {
@@ -120,12 +159,33 @@ export class NatsMarket {
     await this.#connection?.drain().catch(() => undefined);
   }
 
-  #send(connection: NatsConnection, subject: string, { id, time }: AlertRow, message: object): void {
-    const stamped = headers();
-    stamped.set('Ts-Event', String(Date.parse(time) * 1000));
-    // A stream that stores both subjects keeps each once, also when two gateways find the same.
-    stamped.set('Nats-Msg-Id', `${id}-${subject}`);
-    connection.publish(this.#names.subjects.add(subject), JSON.stringify(message), { headers: stamped });
+  /** Resolves once the server has taken or refused them; never, if the connection is lost for good. */
+  async #send(connection: NatsConnection, publications: readonly Publication[]): Promise<void> {
+    for (const publication of publications) {
+      const { subject, alert, message } = publication;
+      this.#unconfirmed.add(publication);
+      const stamped = headers();
+      stamped.set('Ts-Event', String(Date.parse(alert.time) * 1000));
+      // A stream that stores both subjects keeps each once, also when two gateways find the same.
+      stamped.set('Nats-Msg-Id', `${alert.id}-${subject}`);
+      connection.publish(this.#names.subjects.add(subject), JSON.stringify(message), { headers: stamped });
+    }
+    await connection.flush().catch(() => undefined);
+    await delay(REFUSAL_MS_MAX, undefined, { ref: false });
+    this.#unconfirmed.confirm(publications);
+  }
+
+  /** Alerts that were refused: one of each subject first, and the others once it is taken. */
+  async #sendRefused(connection: NatsConnection): Promise<void> {
+    const trials = this.#unconfirmed.takeTrials();
+    if (trials.length === 0) return;
+    this.#forgetRefused(true);
+    await this.#send(connection, trials);
+    const isRefused = (subject: string) => this.#refused.has(`publish ${this.#names.subjects.add(subject)}`);
+    for (const { subject } of trials) {
+      if (!isRefused(subject)) void this.#send(connection, this.#unconfirmed.takeRefused(subject));
+    }
+    this.#options.onChange();
   }
 
   #subscribe(subject: string): void {
@@ -172,6 +232,7 @@ export class NatsMarket {
   #askAgain(): void {
     if (!this.#isConnected || this.#refused.size === 0) return;
     this.#forgetRefused(false);
+    if (this.#connection !== undefined) void this.#sendRefused(this.#connection);
     for (const [subject, subscription] of [...this.#subscriptions]) {
       if (!subscription.isClosed()) continue;
       this.#subscriptions.delete(subject);
@@ -185,7 +246,10 @@ export class NatsMarket {
 
   #refusedBy(error: ServerError): void {
     const isPublication = error.kind === 'permissions' && error.operation === 'publish';
-    if (isPublication) this.unpublished++;
+    if (isPublication) {
+      this.#refusals++;
+      this.#unconfirmed.refuse(this.#names.subjects.remove(error.subject ?? ''));
+    }
     this.#refused.set(error.kind === 'permissions' ? rightOf(error) : error.detail, isPublication);
     this.#options.onChange();
   }

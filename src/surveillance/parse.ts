@@ -12,6 +12,10 @@ const ACTIONS: ReadonlySet<string> = new Set([
   'rejected',
 ]);
 
+/** Longer names of users and symbols are not watched: tables of them, bounded by number, would not be bounded in bytes. */
+const NAME_CHARACTERS_MAX = 512;
+/** Of an id, which is remembered and is part of the evidence; what follows is cut off. */
+const ID_CHARACTERS_MAX = 128;
 /** Who cancels an order besides its user. The contract writes `exchange`; venues also use the others. */
 const VENUES: ReadonlySet<unknown> = new Set(['exchange', 'venue', 'market', 'system', 'operator']);
 
@@ -22,13 +26,13 @@ export function parseOrder(message: Members, user: string, receivedMicros: numbe
   const { action, order_id: id, symbol, quantity, filled_quantity: filled, price, timestamp } = message;
   const side = sideOf(message.side);
   if (typeof action !== 'string' || !ACTIONS.has(action)) return undefined;
-  if (!isName(id) || typeof symbol !== 'string' || symbol === '') return undefined;
+  if (!isName(id) || !isSymbol(symbol) || user.length > NAME_CHARACTERS_MAX) return undefined;
   return {
     kind: 'order',
     atMicros: microsOf(timestamp) ?? receivedMicros,
     user,
     symbol,
-    orderId: String(id),
+    orderId: idOf(id),
     action: action as OrderEvent['action'],
     side,
     price: numberOf(price),
@@ -43,17 +47,18 @@ export function parseOrder(message: Members, user: string, receivedMicros: numbe
 export function parseTrade(message: Members, receivedMicros: number): TradeEvent | undefined {
   const { trade_id: id, symbol, buyer_id: buyer, seller_id: seller, executed_at: time } = message;
   const [price, quantity] = [numberOf(message.price), numberOf(message.quantity)];
-  if (!isName(id) || !isName(buyer) || !isName(seller) || typeof symbol !== 'string' || symbol === '') return undefined;
+  if (!isName(id) || !isName(buyer) || !isName(seller) || !isSymbol(symbol)) return undefined;
   if (price === undefined || quantity === undefined || quantity <= 0) return undefined;
+  const parties = { buyer: String(buyer), seller: String(seller) };
+  if (Math.max(parties.buyer.length, parties.seller.length) > NAME_CHARACTERS_MAX) return undefined;
   return {
     kind: 'trade',
     atMicros: microsOf(time) ?? receivedMicros,
     symbol,
-    tradeId: String(id),
+    tradeId: idOf(id),
     price,
     quantity,
-    buyer: String(buyer),
-    seller: String(seller),
+    ...parties,
     aggressor: sideOf(message.aggressor_side),
   };
 }
@@ -68,6 +73,11 @@ const lowerCase = (value: unknown): string => (typeof value === 'string' ? value
 /** Empty text names nothing: two parties that are both left empty are not the same user. */
 const isName = (value: unknown): value is string | number | bigint =>
   (typeof value === 'string' && value !== '') || typeof value === 'number' || typeof value === 'bigint';
+
+const isSymbol = (value: unknown): value is string =>
+  typeof value === 'string' && value !== '' && value.length <= NAME_CHARACTERS_MAX;
+
+const idOf = (id: string | number | bigint): string => String(id).slice(0, ID_CHARACTERS_MAX);
 
 /** An amount as publishers write it; near enough for comparisons. */
 export function numberOf(value: unknown): number | undefined {

@@ -31,8 +31,12 @@ export function channelMessage(alert: AlertRow, content: ChannelContent): object
   return { type: CHANNELS.alerts, timestamp: time, data };
 }
 
+/** Larger than any alert of ours. */
+const ALERT_BYTES_MAX = 256 * 1024;
+
 /** Reads an alert that a gateway has published; undefined if it is not one. */
 export function alertOf(payload: Uint8Array): AlertRow | undefined {
+  if (payload.length > ALERT_BYTES_MAX) return undefined;
   try {
     const alert = JSON.parse(new TextDecoder().decode(payload)) as Partial<AlertRow> | null;
     const isAlert =

@@ -20,6 +20,11 @@ import type { Thresholds } from './thresholds.js';
 export const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** From here on books are dropped: the next whole one makes up for them, and nothing makes up for an order. */
 const BOOKS_QUEUE_MAX = QUEUE_MAX / 2;
+/**
+ * Alerts about what was stored longer ago are those of whoever watched before. Later ones may have been found by none:
+ * the holder of the lease may be gone for this long before another one takes over.
+ */
+const UNWATCHED_MICROS_MAX = 15_000_000;
 /** Judged in one turn of the loop: some 3 ms. */
 const SLICE_MESSAGES = 512;
 const ID_LENGTH = 16;
@@ -27,6 +32,7 @@ const ID_LENGTH = 16;
 interface Waiting {
   readonly message: RawMessage;
   readonly receivedMicros: number;
+  readonly isPast: boolean;
 }
 
 interface WatchOptions {
@@ -34,6 +40,8 @@ interface WatchOptions {
   readonly node: string;
   /** µs since the Unix epoch. */
   readonly nowMicros: () => number;
+  /** Whether messages are this gateway’s to judge; asked before each slice. */
+  readonly isOurs: () => boolean;
   readonly onAlert: (alert: AlertRow) => void;
 }
 
@@ -47,6 +55,8 @@ export class Watch {
   /** Bytes of payloads that wait. */
   #bytes = 0;
   #isScheduled = false;
+  /** What is judged now was judged by another gateway before. */
+  #isPast = false;
   #events = 0;
   #dropped = 0;
   #lagMs = 0;
@@ -67,8 +77,23 @@ export class Watch {
     };
   }
 
+  /** Judges by these thresholds from now on. */
+  use(thresholds: Thresholds): void {
+    this.#surveillance.use(thresholds);
+  }
+
   /** Takes a message; the payload must stay as it is. */
   take(message: RawMessage): void {
+    this.#take(message, this.#options.nowMicros(), false);
+  }
+
+  /** Takes a message of the past, so that what it is part of is understood. @param storedMicros when it was stored */
+  takePast(message: RawMessage, storedMicros: number): void {
+    const isPast = this.#options.nowMicros() - storedMicros > UNWATCHED_MICROS_MAX;
+    this.#take(message, storedMicros, isPast);
+  }
+
+  #take(message: RawMessage, receivedMicros: number, isPast: boolean): void {
     const waiting = this.#queue.length - this.#at;
     const bytes = this.#bytes + message.payload.length;
     const isFull = waiting >= QUEUE_MAX || bytes > QUEUE_BYTES_MAX;
@@ -78,7 +103,7 @@ export class Watch {
       return;
     }
     this.#bytes = bytes;
-    this.#queue.push({ message, receivedMicros: this.#options.nowMicros() });
+    this.#queue.push({ message, receivedMicros, isPast });
     this.#schedule();
   }
 
@@ -107,6 +132,10 @@ export class Watch {
 
   #runSlice(): void {
     this.#isScheduled = false;
+    if (!this.#options.isOurs()) {
+      this.#forgetAll();
+      return;
+    }
     let receivedMicros: number | undefined;
     const end = Math.min(this.#queue.length, this.#at + SLICE_MESSAGES);
     for (; this.#at < end; this.#at++) {
@@ -115,11 +144,13 @@ export class Watch {
       this.#queue[this.#at] = undefined;
       this.#bytes -= waiting.message.payload.length;
       receivedMicros = waiting.receivedMicros;
+      this.#isPast = waiting.isPast;
       const event = this.#intake.read(waiting.message, waiting.receivedMicros);
       if (event === undefined) continue;
       this.#events++;
       this.#surveillance.take(event);
     }
+    this.#isPast = false;
     if (receivedMicros !== undefined) this.#lagMs = (this.#options.nowMicros() - receivedMicros) / 1000;
     if (this.#at < this.#queue.length) {
       // The array must not grow without end while messages keep coming.
@@ -127,8 +158,13 @@ export class Watch {
       this.#schedule();
       return;
     }
+    this.#forgetAll();
+  }
+
+  #forgetAll(): void {
     this.#queue = [];
     this.#at = 0;
+    this.#bytes = 0;
   }
 
   #forgetJudged(): void {
@@ -137,6 +173,7 @@ export class Watch {
   }
 
   #found(alert: Alert): void {
+    if (this.#isPast) return;
     this.#alerts.set(alert.detector, (this.#alerts.get(alert.detector) ?? 0) + 1);
     this.#options.onAlert(rowOf(alert, this.#options.node));
   }

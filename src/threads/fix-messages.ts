@@ -27,6 +27,8 @@ export type ToFix =
       /** Undefined: `detail` says why there are none. */
       readonly numbers: { readonly nextIn: number; readonly nextOut: number } | undefined;
       readonly detail: string;
+      /** The user has too many sessions. */
+      readonly isFull?: boolean;
     }
   /** Another process has the port, and leaves it soon: wait for that. */
   | { readonly type: 'fix_takeover' }

@@ -56,6 +56,10 @@ export type ToWatch =
       readonly type: 'messages';
       readonly messages: readonly { subject: string; payload: Uint8Array; tsEventMicros: number }[];
     }
+  /** The operator's file has changed. `thresholds` are valid ones (surveillance/thresholds.ts). */
+  | { readonly type: 'thresholds'; readonly thresholds: unknown }
+  /** The feed reads this upstream from now on. */
+  | { readonly type: 'upstream'; readonly isBackup: boolean }
   /** Release the lease, and end. */
   | { readonly type: 'close' };
 

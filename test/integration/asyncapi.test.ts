@@ -401,7 +401,7 @@ describe('R36 with the simulator', () => {
 });
 
 describe('R36 R16 with a client that reads slowly', () => {
-  it.each(FORMATS)('R36 R16 says how old its data is, and when it is not, in %s', { timeout: 90_000 }, async format => {
+  it.each(FORMATS)('R36 R16 says how old its data is, and when it is not, in %s', async format => {
     const env = { FEED: 'simulator', SIM_RATE: '1000', WORKERS: '1', ENCODERS: '1', WS_MAX_AGE: '500ms' };
     const simulated = await startGateway(env);
     const gate = await ThrottledGate.open(Number(new URL(simulated.url).port));

@@ -2,8 +2,9 @@
 import { connect } from 'nats';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BucketEntries } from '../../src/fix/store/bucket-entries.js';
-import { NumberStore, sessionKey } from '../../src/fix/store/number-store.js';
+import { HELD_MS, NumberStore, sessionKey } from '../../src/fix/store/number-store.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
+import { PATIENCE_MS, until } from '../support/until.js';
 
 const KEY = sessionKey('TRADER-1', 'alice@example.com');
 let server: NatsServer;
@@ -68,4 +69,53 @@ it('R73 a bucket that cannot be reached makes sessions unavailable, and is tried
   expect(faults).toHaveLength(1);
   isReachable = true;
   expect(await store.open(key, 'TRADER-3')).toMatchObject({ ok: true });
+});
+
+it('R73 a bucket that is deleted is made again: the next logon works, and open sessions keep their numbers', async () => {
+  const [faults, lost]: [unknown[], string[]] = [[], []];
+  const entries = new BucketEntries(() => connect({ servers: server.url }), 'FIX_DELETED');
+  let nowMs = Date.now();
+  const store = new NumberStore({
+    entries,
+    holder: 'node-6',
+    nowMs: () => nowMs,
+    resetTimeMs: undefined,
+    onLost: key => lost.push(key),
+    onFault: (_what, cause) => faults.push(cause),
+  });
+  stores.push(store);
+  const key = sessionKey('TRADER-4', 'dave');
+  expect(await store.open(key, 'TRADER-4')).toMatchObject({ ok: true });
+  const admin = await connect({ servers: server.url });
+  await (await admin.jetstreamManager()).streams.delete('KV_FIX_DELETED');
+  const stored = async () => (await entries.read(key).catch(() => undefined))?.text ?? '';
+  await until(
+    async () => {
+      nowMs += HELD_MS;
+      store.save(key, { nextIn: 7, nextOut: 30 });
+      return (await stored()).includes('"nextIn":7');
+    },
+    PATIENCE_MS,
+    'the numbers are in the new bucket',
+  );
+  await admin.close();
+  expect(lost).toEqual([]);
+  expect(String(faults[0])).toContain('bucket FIX_DELETED failed');
+  await store.release(key, { nextIn: 8, nextOut: 31 });
+  expect(await store.open(key, 'TRADER-4')).toEqual({ ok: true, numbers: { nextIn: 8, nextOut: 31 } });
+});
+
+it('R73 what makes room leaves nothing in the bucket, and only what no other gateway has written since goes', async () => {
+  const entries = new BucketEntries(() => connect({ servers: server.url }), 'FIX_ROOM');
+  const first = (await entries.write('a', '1', undefined)) ?? 0;
+  const second = (await entries.write('a', '2', first)) ?? 0;
+  expect(await entries.remove('a', first)).toBe(false);
+  expect(await entries.remove('a', second)).toBe(true);
+  expect(await entries.read('a')).toBeUndefined();
+  expect(await entries.write('a', '3', undefined)).toBeGreaterThan(second);
+  await entries.close();
+  const admin = await connect({ servers: server.url });
+  const { state } = await (await admin.jetstreamManager()).streams.info('KV_FIX_ROOM');
+  await admin.close();
+  expect(state.messages).toBe(1);
 });

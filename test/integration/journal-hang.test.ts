@@ -8,7 +8,6 @@ import { startGateway, type TestGateway, testToken } from '../support/gateway.js
 import { JournalFolder } from '../support/journal/folder.js';
 import { until } from '../support/until.js';
 
-const TIMEOUT = { timeout: 60_000 };
 const folder = new JournalFolder();
 /** The journal thread reads it once it is there; of a pipe that nobody writes to, it waits for the first byte. */
 const orders = () => join(folder.path, 'keys', 'orders.jsonl');
@@ -28,14 +27,14 @@ beforeAll(async () => {
     WORKERS: '1',
     ENCODERS: '1',
   });
-}, TIMEOUT.timeout);
+});
 
 afterAll(async () => {
   await gateway?.stop();
   folder.remove();
 });
 
-it('R70 counts as failing while its thread does not answer, and no longer once it does', TIMEOUT, async () => {
+it('R70 counts as failing while its thread does not answer, and no longer once it does', async () => {
   await hang();
   const refused = await refusedUpgrade(`${gateway.url}/ws?token=${await testToken()}`);
   expect([refused.status, JSON.stringify(refused)]).toEqual([503, expect.stringContaining('journal_unavailable')]);
@@ -46,7 +45,7 @@ it('R70 counts as failing while its thread does not answer, and no longer once i
   expect(gateway.log()).toContain('the journal can be written again');
 });
 
-it('R70 does not keep the process from ending', TIMEOUT, async () => {
+it('R70 does not keep the process from ending', async () => {
   await hang();
   process.kill(gateway.pid, 'SIGTERM');
   // Without the timeout of the test's own `stop`, which kills it.

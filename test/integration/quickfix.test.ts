@@ -3,6 +3,7 @@
  * restarts of either side.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SeededRandom } from '../../src/feed/simulator/seeded-random.js';
 import { FixClientBook } from '../support/fix-book.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
@@ -43,12 +44,14 @@ describe.skipIf(!hasQuickFix)(`R73 ${title}`, () => {
       ...env,
     });
 
+  const random = new SeededRandom(73);
+
   /** Some random changes of the book. */
   function move(changes: number): void {
     const bids: [string, string][] = [];
     for (let i = 0; i < changes; i++) {
-      const price = (100 + Math.floor(Math.random() * 40) / 4).toFixed(2);
-      const size = Math.random() < 0.3 ? '0' : (1 + Math.random() * 9).toFixed(3);
+      const price = (100 + random.below(40) / 4).toFixed(2);
+      const size = random.fraction() < 0.3 ? '0' : (1 + random.fraction() * 9).toFixed(3);
       bids.push([price, size]);
       if (size === '0') market.delete(price);
       else market.set(price, size);

@@ -229,6 +229,28 @@ describe('surveillance that cannot watch (R72)', () => {
     await becomes(gateway, 'watching');
   });
 
+  it('R72 publishes an alert that it may not publish yet once it may, and once on each subject', async () => {
+    const configure = await configuration();
+    await configure('publish: { allow: [">"], deny: ["surveillance.alerts"] }, subscribe: ">"');
+    const { gateway, server } = await gatewayAs(configure.file, { SURVEILLANCE_LEASE: 'off' });
+    await becomes(gateway, 'watching');
+    const compliance = await connectTo({ servers: server.url, user: 'compliance', pass: 'c' });
+    ends.push(() => compliance.close());
+    const found: string[] = [];
+    const callback = (_error: unknown, message: Msg) => void found.push(message.subject);
+    for (const subject of ['surveillance.alerts', 'analytics.alerts']) compliance.subscribe(subject, { callback });
+    const trade = { symbol: 'A', trade_id: 1, price: 1, quantity: 1, buyer_id: 'mallory', seller_id: 'mallory' };
+    compliance.publish('md.trades.A', JSON.stringify(trade));
+    await compliance.flush();
+    await becomes(gateway, 'unavailable');
+    expect((await alertsOf(gateway)).detail).toBe('this NATS user may not publish surveillance.alerts');
+    await configure('publish: ">", subscribe: ">"');
+    process.kill(server.pid, 'SIGHUP');
+    await becomes(gateway, 'watching');
+    await until(() => found.includes('surveillance.alerts'));
+    expect(found.toSorted()).toEqual(['analytics.alerts', 'surveillance.alerts']);
+  });
+
   it('R72 needs no other rights than those of the document', async () => {
     const document = await readFile(new URL('../../ops/surveillance.md', import.meta.url), 'utf8');
     const rights = (what: string) =>

@@ -141,7 +141,6 @@ describe('R26 R29 R46 a gateway is killed', () => {
     'R26 R46 in the middle of a conversation: nobody misses a word or hears one twice, and every ack is true',
     {
       tags: ['slow'],
-      timeout: 60_000,
     },
     async () => {
       const COUNT = 400;

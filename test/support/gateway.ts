@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { valueIn } from '../../bench/harness/metrics.js';
 import { mintToken, type TokenRequest } from '../../src/auth/token.js';
+import { keepLog } from './evidence.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const START_TIMEOUT_MS = 60_000;
@@ -66,6 +67,7 @@ export async function startGateway(
   });
   // 'exit' may come before the last lines that it wrote.
   const exited = new Promise<number | null>(resolve => child.once('close', code => resolve(code)));
+  keepLog({ name: `gateway ${child.pid}`, log: () => log, ended: exited });
   await ready(
     child,
     exited,

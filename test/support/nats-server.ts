@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ownFreePort } from '../../src/cli/free-port.js';
+import { keepLog } from './evidence.js';
 import { natsServerBinary } from './programs.js';
 import { until } from './until.js';
 
@@ -73,6 +74,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
 
   try {
     const log = logOf(child);
+    keepLog({ name: `nats-server ${child.pid} at port ${port}`, log, ended: once(child, 'close') });
     const monitorPort = await started(child, log);
     await until(() => accepts(port), START_TIMEOUT_MS, `nats-server accepts connections on port ${port}`);
     return {

@@ -1,11 +1,13 @@
 /** Settings of the FIX 4.4 acceptor. */
 import { optional, setting, type ValuesOf } from '../setting.js';
-import { bytes, duration, file, matching, onOff, port, readable, THREADS_MAX } from '../values.js';
+import { bytes, duration, file, integer, matching, onOff, port, readable, THREADS_MAX } from '../values.js';
 import type { FeedVariables } from './feed.js';
 import type { ProcessVariables } from './process.js';
 
 const HEARTBEAT_MS_MAX = 3_600_000;
 const SENDING_TIME_MS_MIN = 1_000;
+/** Their names are one entry of the store. */
+const COMP_IDS_MAX = 10_000;
 const MINUTE_MS = 60_000;
 const BUCKET = /^nats:[\w-]{1,64}$/;
 const SEE = 'ops/fix/README.md';
@@ -56,6 +58,12 @@ const fix = {
       unset: 'in memory: numbers start over when the gateway restarts',
       see: SEE,
     }),
+    FIX_COMP_IDS_PER_USER: setting(integer(1, COMP_IDS_MAX), '2000', {
+      means:
+        'SenderCompIDs of one user whose sequence numbers are kept. A user who has more is refused new ones, except in place of those whose ' +
+        'numbers mean nothing any more: from before the last `FIX_RESET_TIME`, or not used for 30 days.',
+      see: SEE,
+    }),
     FIX_RESET_TIME: optional(timeOfDay, {
       means: 'Time of day, UTC, at which clients are logged out and sequence numbers start over, such as `21:00`.',
       unset: 'numbers start over only when a client asks for it',
@@ -82,6 +90,8 @@ export interface FixConfig {
   readonly sendingTimeMaxMs: number;
   /** Undefined: in memory. */
   readonly store: FixStore | undefined;
+  /** Sessions of one user whose numbers are kept. */
+  readonly compIdsPerUserMax: number;
   /** Ms after midnight UTC; undefined: there is no daily reset. */
   readonly resetTimeMs: number | undefined;
   readonly hasSeqTags: boolean;
@@ -100,6 +110,7 @@ export function fixConfig(v: FixVariables): FixConfig | undefined {
     messageBytesMax: v.FIX_MESSAGE_MAX,
     sendingTimeMaxMs: v.FIX_SENDING_TIME_MAX,
     store: v.FIX_STORE,
+    compIdsPerUserMax: v.FIX_COMP_IDS_PER_USER,
     resetTimeMs: v.FIX_RESET_TIME,
     hasSeqTags: v.FIX_SEQ_TAGS,
   };

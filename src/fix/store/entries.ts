@@ -11,6 +11,12 @@ export interface Entries {
    * @throws {Error} if it cannot be written
    */
   write(key: string, text: string, revision: number | undefined): Promise<number | undefined>;
+  /**
+   * Removes an entry unless another gateway has written it since.
+   * @returns false if another gateway has
+   * @throws {Error} if it cannot be removed
+   */
+  remove(key: string, revision: number): Promise<boolean>;
   close(): Promise<void>;
 }
 

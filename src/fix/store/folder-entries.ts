@@ -1,5 +1,5 @@
 /** Sequence numbers in a folder that belongs to one gateway: a file per session, replaced as a whole. */
-import { access, constants, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { access, constants, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entries, Entry } from './entries.js';
 
@@ -41,6 +41,11 @@ export class FolderEntries implements Entries {
     }
     await rename(temporary, path);
     return 1;
+  }
+
+  async remove(key: string): Promise<boolean> {
+    await rm(this.#path(key), { force: true });
+    return true;
   }
 
   close(): Promise<void> {

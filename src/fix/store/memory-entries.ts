@@ -19,6 +19,11 @@ export class MemoryEntries implements Entries {
     return Promise.resolve(1);
   }
 
+  remove(key: string): Promise<boolean> {
+    this.#entries.delete(key);
+    return Promise.resolve(true);
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

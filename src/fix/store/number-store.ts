@@ -13,10 +13,12 @@ export const AHEAD = 20_000;
 /** How long a session belongs to a gateway that does not renew it. */
 export const HELD_MS = 15_000;
 const RENEW_MS = 5_000;
+/** Numbers that were not used for so long may make room for others. */
+export const UNUSED_MS = 30 * 86_400_000;
 
 type OpenOutcome =
   | { readonly ok: true; readonly numbers: SessionNumbers }
-  | { readonly ok: false; readonly code: 'held' | 'unavailable'; readonly detail: string };
+  | { readonly ok: false; readonly code: 'held' | 'full' | 'unavailable'; readonly detail: string };
 
 interface StoredNumbers extends SessionNumbers {
   readonly senderCompId: string;
@@ -25,6 +27,8 @@ interface StoredNumbers extends SessionNumbers {
   /** The gateway that has the session open, and until when unless it renews that. */
   readonly holder?: string;
   readonly heldUntilMs?: number;
+  /** When it was written. */
+  readonly usedMs?: number;
 }
 
 interface OpenSession {
@@ -72,8 +76,15 @@ export class NumberStore {
     this.#options = options;
   }
 
-  /** Takes a session. It is this gateway's until `release`, or until another one has taken it. Never rejects. */
-  async open(key: string, senderCompId: string): Promise<OpenOutcome> {
+  /**
+   * Takes a session. It is this gateway's until `release`, or until another one has taken it. Never rejects.
+   * @param whyNot asked for a session that has no entry yet: why it may not have one; undefined: it may
+   */
+  async open(
+    key: string,
+    senderCompId: string,
+    whyNot: () => Promise<string | undefined> = async () => undefined,
+  ): Promise<OpenOutcome> {
     const { entries, nowMs, resetTimeMs, holder } = this.#options;
     try {
       // An earlier connection may still be writing, and release the session after that.
@@ -85,9 +96,11 @@ export class NumberStore {
       const stored = entry === undefined ? undefined : (JSON.parse(entry.text) as StoredNumbers);
       const heldMs = (stored?.heldUntilMs ?? 0) - nowMs();
       if (entries.areShared && stored?.holder !== undefined && stored.holder !== holder && heldMs > 0) {
-        const detail = `another gateway has this session; try again in ${Math.ceil(heldMs / 1000)} s`;
+        const detail = `another gateway has this session; log on again in ${Math.ceil(heldMs / 1000)} s`;
         return { ok: false, code: 'held', detail };
       }
+      const full = entry === undefined && !this.#open.has(key) ? await whyNot() : undefined;
+      if (full !== undefined) return { ok: false, code: 'full', detail: full };
       const lastResetMs = lastReset(nowMs(), resetTimeMs);
       const resetMs = Number.isFinite(lastResetMs) ? lastResetMs : 0;
       const numbers = this.#unwritten(key, entry?.revision, resetMs) ?? currentNumbers(stored, resetMs);
@@ -102,14 +115,32 @@ export class NumberStore {
         isClosed: false,
       };
       if (!(await this.#write(key, session, true))) {
-        return { ok: false, code: 'held', detail: 'another gateway has just taken this session' };
+        return {
+          ok: false,
+          code: 'held',
+          detail: 'another gateway has just taken this session; log on here once it has ended there',
+        };
       }
       this.#open.set(key, session);
       return { ok: true, numbers };
     } catch (cause) {
       this.#options.onFault('cannot read or write sequence numbers', cause);
-      return { ok: false, code: 'unavailable', detail: 'sequence numbers are unavailable; try again later' };
+      return { ok: false, code: 'unavailable', detail: 'sequence numbers are unavailable; log on again later' };
     }
+  }
+
+  /** Removes the entry of a session whose numbers mean nothing any more. @throws {Error} if it cannot be read or removed */
+  async removeSpare(key: string): Promise<'removed' | 'absent' | 'kept'> {
+    const { entries, nowMs, resetTimeMs } = this.#options;
+    if (this.#open.has(key)) return 'kept';
+    const entry = await entries.read(key);
+    if (entry === undefined) return 'absent';
+    const { heldUntilMs = 0, usedMs = Number.POSITIVE_INFINITY, ...stored } = JSON.parse(entry.text) as StoredNumbers;
+    if (entries.areShared && heldUntilMs > nowMs()) return 'kept';
+    const isReset = stored.resetMs < lastReset(nowMs(), resetTimeMs);
+    const isNew = stored.nextIn === FIRST_NUMBERS.nextIn && stored.nextOut === FIRST_NUMBERS.nextOut;
+    const isSpare = isReset || isNew || nowMs() - usedMs > UNUSED_MS;
+    return isSpare && (await entries.remove(key, entry.revision)) ? 'removed' : 'kept';
   }
 
   /** Numbers of a session that ended while its entry could not be written, unless another gateway has written it since. */
@@ -181,9 +212,14 @@ export class NumberStore {
       nextIn: numbers.nextIn,
       nextOut,
       resetMs,
+      usedMs: nowMs(),
       ...(isOpen ? { holder, heldUntilMs: nowMs() + HELD_MS } : {}),
     };
-    const revision = await entries.write(key, JSON.stringify(stored), session.revision);
+    const text = JSON.stringify(stored);
+    let revision = await entries.write(key, text, session.revision);
+    // Without an entry, the store was emptied, or made again: no other gateway has the session.
+    const isGone = revision === undefined && session.revision !== undefined && (await entries.read(key)) === undefined;
+    if (isGone) revision = await entries.write(key, text, undefined);
     if (revision === undefined) return false;
     session.revision = revision;
     session.saved = { nextIn: numbers.nextIn, nextOut };

@@ -99,12 +99,18 @@ export class CertificateFiles {
   }
 }
 
+type TlsFiles = Pick<TlsConfig, 'certFile' | 'keyFile'> & Partial<Pick<TlsConfig, 'clientCaFile'>>;
+
 /**
  * @throws {Error} when the files do not match, are unreadable, are readable by other users, or are expired or not yet
  * valid.
  */
-async function usableCertificate(files: TlsConfig, readers: SecretReaders): Promise<X509Certificate> {
-  await checkSecretFile('TLS_KEY', files.keyFile, readers);
+export async function usableCertificate(
+  files: TlsFiles,
+  readers: SecretReaders,
+  keySetting = 'TLS_KEY',
+): Promise<X509Certificate> {
+  await checkSecretFile(keySetting, files.keyFile, readers);
   const certificate = await readCertificate(files);
   const nowMs = Date.now();
   if (Date.parse(certificate.validTo) < nowMs) throw new Error(`expired on ${certificate.validTo}`);
@@ -113,7 +119,7 @@ async function usableCertificate(files: TlsConfig, readers: SecretReaders): Prom
 }
 
 /** @throws {Error} when the files do not match or are unreadable. */
-export async function readCertificate({ certFile, keyFile, clientCaFile }: TlsConfig): Promise<X509Certificate> {
+export async function readCertificate({ certFile, keyFile, clientCaFile }: TlsFiles): Promise<X509Certificate> {
   const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
   const certificate = new X509Certificate(cert);
   // Checks at least the first certificate in the file.

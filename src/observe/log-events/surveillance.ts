@@ -20,6 +20,17 @@ export const surveillanceEvents: LogEventGroup = {
       'users',
       'detail',
     ),
+    surveillance_thresholds: event(
+      'info',
+      'surveillance thresholds read again',
+      'the file of `SURVEILLANCE_THRESHOLDS` has changed, and counts from now on',
+    ),
+    surveillance_thresholds_unusable: event(
+      'error',
+      'surveillance thresholds cannot be used; keeping those in force',
+      'the file has changed; the error names what is wrong with it',
+      'err',
+    ),
     surveillance_dropped: event(
       'error',
       'surveillance does not keep up: messages dropped',

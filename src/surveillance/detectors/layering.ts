@@ -28,6 +28,7 @@ interface Order {
 /** A fill, as an update of an order or as a trade. */
 interface Fill {
   readonly id: string;
+  readonly isTrade: boolean;
   readonly side: Side;
   readonly user: string;
   readonly symbol: string;
@@ -99,7 +100,8 @@ export class Layering {
       if (order !== undefined) order.filled = Math.max(order.filled, filled);
       if (order !== undefined && action === 'filled') order.filledMicros = atMicros;
       const filledSide = side ?? order?.side;
-      if (filledSide !== undefined) this.#filled(pair, { id: orderId, side: filledSide, user, symbol, atMicros });
+      if (filledSide !== undefined)
+        this.#filled(pair, { id: orderId, isTrade: false, side: filledSide, user, symbol, atMicros });
     }
   }
 
@@ -107,7 +109,7 @@ export class Layering {
   trade({ tradeId, symbol, atMicros, buyer, seller }: TradeEvent): void {
     for (const [user, side] of [[buyer, 'buy'] as const, [seller, 'sell'] as const]) {
       const pair = this.#pairs.get(pairKey(symbol, user));
-      if (pair !== undefined) this.#filled(pair, { id: tradeId, side, user, symbol, atMicros });
+      if (pair !== undefined) this.#filled(pair, { id: tradeId, isTrade: true, side, user, symbol, atMicros });
     }
   }
 
@@ -145,8 +147,10 @@ export class Layering {
       reaches(levelsOf(others), both_sides_share_min * levels);
     if (isBothSides) return;
     const open = new Map(layers.map(order => [order.id, order.quantity - order.filled]));
+    // The trade is the same fill: the order is the better evidence.
+    const earlier = pair.suspects.filter(suspect => !isSameFill(suspect, fill));
     pair.suspects = [
-      ...pair.suspects.slice(1 - SUSPECTS_MAX),
+      ...earlier.slice(1 - SUSPECTS_MAX),
       { fill, layers: open, quantity, levels, depthShare, filledShare, cancelled: 0, cancelledIds: [] },
     ];
   }
@@ -189,6 +193,8 @@ export class Layering {
   }
 }
 
+const isSameFill = ({ fill: { isTrade, side, atMicros }, cancelled }: Suspect, fill: Fill): boolean =>
+  isTrade && !fill.isTrade && side === fill.side && cancelled === 0 && fill.atMicros - atMicros <= SECOND_MICROS;
 const sumOf = (orders: readonly Order[]): number => orders.reduce((total, { quantity }) => total + quantity, 0);
 const levelsOf = (orders: readonly Order[]): number => new Set(orders.map(({ price }) => price)).size;
 const seconds = (micros: number): string => (micros / SECOND_MICROS).toFixed(1);

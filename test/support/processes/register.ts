@@ -7,7 +7,8 @@ import type { ChildProcess } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
-import { afterAll } from 'vitest';
+import { afterAll, afterEach } from 'vitest';
+import { testEnded } from '../evidence.js';
 
 const CHANNEL = 'child_process';
 
@@ -37,7 +38,8 @@ const register = (message: unknown): void => {
 };
 subscribe(CHANNEL, register);
 
-// Registered before the hooks of the file, so it runs after them.
+// Registered before the hooks of the file, so both run after them.
+afterEach(({ task }) => testEnded(task.result?.state === 'fail' ? task.name : undefined));
 afterAll(async () => {
   unsubscribe(CHANNEL, register);
   const exits = [...running].map(child => once(child, 'exit'));

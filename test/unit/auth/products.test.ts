@@ -54,6 +54,19 @@ describe('R74 the file of products', () => {
     expect(codes('quotes', '*')).toEqual(['XLON-L2']);
   });
 
+  it('R74 takes topics with their products, too', async () => {
+    const xlon = { product: 'XLON-L2', vendor: 'LSEG', delay: '15m' };
+    const file = { 'depth:*.L': xlon, 'quotes:*.O': { code: 'XNAS', vendor: 'Nasdaq' }, 'quotes:*.L': xlon };
+    const { list } = await openProducts(await fileOf(JSON.stringify(file)));
+    expect(list).toMatchObject([
+      { ...L2, delayMs: 900_000 },
+      { code: 'XNAS', vendor: 'Nasdaq', topics: ['quotes:*.O'] },
+    ]);
+    const wrong = await fileOf(JSON.stringify({ ...file, 'depth:*.L': { ...xlon, dealy: '1m' } }));
+    await expect(openProducts(wrong)).rejects.toThrow('dealy');
+    await expect(openProducts(await fileOf('{}'))).rejects.toThrow('products');
+  });
+
   it.each<[string, object, string]>([
     ['an unknown member', { ...L2, dealy: '15m' }, 'dealy'],
     ['no vendor', { code: 'A', topics: ['quotes:*'] }, 'products[0].vendor'],

@@ -104,10 +104,14 @@ describe('O4 a start that fails for a setting', () => {
     expect(`${problems.join('\n')}\n`).toBe(stderr);
   });
 
-  it.runIf(process.getuid?.() !== 0)('O4 and of a file that cannot be read', async () => {
-    await writeFile(at('locked.json'), '{"roles":{}}');
-    await chmod(at('locked.json'), 0o000);
-    const { problems } = await checkReport({ POLICY_FILE: at('locked.json') });
-    expect(problems).toHaveLength(1);
-  });
+  // Root may read every file, and no folder.
+  it.each(process.getuid?.() === 0 ? ['a folder'] : ['a folder', 'locked'])(
+    'O4 and of %s that cannot be read',
+    async what => {
+      await writeFile(at('locked'), '{"roles":{}}');
+      await chmod(at('locked'), 0o000);
+      const { problems } = await checkReport({ POLICY_FILE: what === 'locked' ? at(what) : directory });
+      expect(problems).toHaveLength(1);
+    },
+  );
 });

@@ -2,6 +2,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseMasterKeys } from '../../../src/journal/privacy/key-wrap.js';
 import { SubjectKeys } from '../../../src/journal/privacy/subject-keys.js';
@@ -90,11 +91,21 @@ describe('millrace journal usage (R74)', () => {
   });
 
   it('R74 exits with 1 where the report is to be read with care, and says why', async () => {
+    const changed = join(root, 'changed');
+    mkdirSync(changed);
+    const lines = gunzipSync(readFileSync(join(nodes[0] ?? '', '000001.mjl.gz'))).toString();
+    writeFileSync(join(changed, '000001.mjl.gz'), gzipSync(lines.replace('"t":17', '"t":16')));
+    const { code, stdout, stderr } = await usage(['--products', products, changed]);
+    expect([code, stdout.length > 0]).toEqual([1, true]);
+    expect(stderr).toContain('is NOT as it was written');
+  });
+
+  it('R74 says that a month is not over', async () => {
     const { code, stdout, stderr } = await runCli(
       ['journal', 'usage', '--month', '2026-12', '--products', products, ...nodes],
       {},
     );
-    expect([code, stdout.split('\r\n').length]).toEqual([1, 2]);
+    expect([code, stdout.split('\r\n').length]).toEqual([0, 2]);
     expect(stderr).toContain('The month is not complete');
   });
 

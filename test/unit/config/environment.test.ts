@@ -816,6 +816,7 @@ describe('R73 FIX', () => {
       messageBytesMax: 65_536,
       sendingTimeMaxMs: 120_000,
       store: undefined,
+      compIdsPerUserMax: 2000,
       resetTimeMs: undefined,
       hasSeqTags: false,
     });
@@ -837,6 +838,7 @@ describe('R73 FIX', () => {
     [{ FIX_PORT: '9878', FIX_HEARTBEAT_MIN: '90s' }, 'FIX_HEARTBEAT_MIN: must not exceed FIX_HEARTBEAT_MAX'],
     [{ FIX_PORT: '9878', FIX_STORE: 'nats:FIX' }, 'FIX_STORE=nats:FIX: needs NATS_URL'],
     [{ FIX_PORT: '9878', FIX_RESET_TIME: '24:00' }, 'must be a time of day such as 21:00, UTC'],
+    [{ FIX_PORT: '9878', FIX_COMP_IDS_PER_USER: '0' }, 'FIX_COMP_IDS_PER_USER'],
     [{ FIX_PORT: '9878', WORKERS: '32' }, 'WORKERS: at most 31 beside FIX_PORT'],
   ])('R73 refuses %o', (env, text) => {
     expect(refusal(env as unknown as Record<string, string>)).toContain(text);

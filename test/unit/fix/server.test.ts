@@ -63,6 +63,7 @@ beforeEach(async () => {
     addressOf: address => address,
     nowMs: () => performance.now(),
     wallMicros: () => (performance.timeOrigin + performance.now()) * 1000,
+    checkTls: () => Promise.resolve(),
     onFault: (_what, cause) => expect.fail(String(cause)),
   });
   port = (await server.listen(0)) ?? 0;

@@ -63,14 +63,18 @@ describe.skipIf(!hasPromtool)(`R65 ops/prometheus${hasPromtool ? '' : ' (skipped
     ).toContain('SUCCESS');
   });
 
-  it('R65 fires each alert above its threshold, and not below', () => {
-    const files = ['alerts.test.yml', 'alerts.week.test.yml'];
-    const tested = files.map(file => readFileSync(join(directory, file), 'utf8')).join('');
+  const tests = ['alerts.test.yml', 'alerts.week.test.yml'];
+
+  it('R65 has a test of each alert', () => {
+    const tested = tests.map(file => readFileSync(join(directory, file), 'utf8')).join('');
     const untested = RULES.filter(({ alert }) => !tested.includes(`alertname: ${alert}\n`));
     expect(untested.map(({ alert }) => alert)).toEqual([]);
-    const answer = run('promtool', 'test', 'rules', ...files.map(file => join(directory, file)));
+  });
+
+  it.each(tests)('R65 fires each alert above its threshold, and not below (%s)', file => {
+    const answer = run('promtool', 'test', 'rules', join(directory, file));
     expect(answer).not.toMatch(/exit|FAILED/);
-    expect(answer.match(/SUCCESS/g)).toHaveLength(files.length);
+    expect(answer).toContain('SUCCESS');
   });
 });
 

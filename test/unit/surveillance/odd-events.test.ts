@@ -41,6 +41,15 @@ describe('odd events under surveillance (R72)', () => {
     expect(parseOrder({ action: 'created', order_id: '', symbol: 'A', side: 'buy' }, 'u', START)).toBeUndefined();
   });
 
+  it('R72 names without end are not watched, and ids are cut', () => {
+    const [long, order] = ['x'.repeat(100_000), { action: 'created', order_id: 'o', symbol: 'A', side: 'buy' }];
+    const trade = { trade_id: long, symbol: 'A', price: '1', quantity: '1', buyer_id: 'a', seller_id: 'b' };
+    expect(parseTrade(trade, START)?.tradeId).toHaveLength(128);
+    expect(parseTrade({ ...trade, seller_id: long }, START)).toBeUndefined();
+    expect(parseOrder(order, long, START)).toBeUndefined();
+    expect(parseOrder({ ...order, symbol: long }, 'u', START)).toBeUndefined();
+  });
+
   it('R72 orders without quantities have no ratio by volume that crosses a limit by itself', () => {
     const alerts: Alert[] = [];
     const detector = new OrderToTrade(DEFAULT_THRESHOLDS, alert => alerts.push(alert));

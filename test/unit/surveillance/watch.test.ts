@@ -23,6 +23,7 @@ function watch() {
     thresholds: DEFAULT_THRESHOLDS,
     node: 'one',
     nowMicros: () => NOW_MICROS,
+    isOurs: () => true,
     onAlert: alert => alerts.push(alert),
   });
   return { alerts, made };

@@ -41,6 +41,11 @@ class SharedEntries implements Entries {
     return Promise.resolve((now ?? 0) + 1);
   }
 
+  remove(key: string, revision: number): Promise<boolean> {
+    if (this.#entries.get(key)?.revision !== revision) return Promise.resolve(false);
+    return Promise.resolve(this.#entries.delete(key));
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { SeededRandom } from '../../../../src/feed/simulator/seeded-random.js';
 import { AttemptRates, createSharedAttempts } from '../../../../src/gateway/limits/attempt-rates.js';
 
 const SEED = [7, 11] as const;
@@ -173,10 +174,11 @@ function arrivals(clients: number, retryMs: (waitMs: number) => number, rates = 
 describe('P3 clients of one address that reconnect together', () => {
   const CLIENTS = 600;
   const IDEAL_MS = (1000 * CLIENTS) / LIMIT;
+  const random = new SeededRandom(3);
 
   test.each<[string, (waitMs: number) => number]>([
     ['each every second', () => 1000],
-    ['each every second or so', () => 900 + Math.random() * 200],
+    ['each every second or so', () => 900 + random.fraction() * 200],
     ['each ten times a second', () => 100],
     ['each when it was told, in whole seconds', waitMs => 1000 * Math.ceil(waitMs / 1000)],
     ['each when it was told, exactly', waitMs => waitMs],

@@ -6,6 +6,7 @@ import { Departures } from './fix/departures.js';
 import { FixLatency } from './fix/latency.js';
 import { FixViews } from './fix/market/views.js';
 import { NumberRequests } from './fix/number-requests.js';
+import { DRAINS, STOPS } from './fix/refusals.js';
 import { FixServer, SAVE_MS, TICK_MS } from './fix/server.js';
 import { fixThreadStats } from './fix/stats.js';
 import { fixLogOf, recordsOf, SharedAccess } from './fix-access.js';
@@ -35,10 +36,6 @@ const LAGGING_MICROS = 20_000;
 const CLOSE_GRACE_MS = 300;
 /** How often to try a port that another process is about to leave. */
 const PORT_RETRY_MS = 100;
-
-/** Why clients are logged out, and when they may come back. */
-const DRAINS = 'the gateway drains; log on again at another gateway, or here once it has restarted';
-const STOPS = 'the gateway stops; log on again at another gateway, or here once it has restarted';
 
 const nextLoopTurn = () => new Promise<void>(resolve => setImmediate(resolve));
 
@@ -250,9 +247,7 @@ export class FixWorker {
       case 'close':
         this.#isLeaving = true;
         this.#server.stopListening();
-        for (const connection of [...this.#server.connections]) {
-          connection.end('regular', STOPS, true);
-        }
+        for (const connection of [...this.#server.connections]) connection.end('regular', STOPS, true);
         setTimeout(() => this.finish(0), CLOSE_GRACE_MS);
     }
   }
@@ -283,10 +278,7 @@ export class FixWorker {
 
   async #reload(id: number, settings: Extract<ToWorker, { type: 'reload' }>['settings']): Promise<void> {
     this.#log.settings = settings;
-    const reloaded = await this.#access.reload(settings);
-    if (this.#data.config.fix?.tls !== undefined) {
-      reloaded.push({ name: 'FIX_TLS_CERT', problem: await this.#server.renewCertificate() });
-    }
+    const reloaded = [...(await this.#access.reload(settings)), ...(await this.#server.reload())];
     this.#post({ type: 'reloaded', id, reloaded });
   }
 

@@ -16,3 +16,6 @@ export const UNRECORDED: LogonRefusal = {
 };
 export const TOO_OFTEN: LogonRefusal = { ...FULL, text: 'too many connections of this address' };
 export const TOO_MANY: LogonRefusal = { ...UNAVAILABLE, text: 'too many clients have not logged on yet' };
+/** What clients are told that are logged out for no fault of theirs. */
+export const DRAINS = 'the gateway drains; log on again at another gateway, or here once it has restarted';
+export const STOPS = 'the gateway stops; log on again at another gateway, or here once it has restarted';

@@ -4,6 +4,7 @@ import type { Credential } from '../auth/credential.js';
 import type { Config, FixConfig } from '../config/environment.js';
 import type { FixEnd } from '../threads/fix-stats.js';
 import type { JournalOutlet } from '../threads/journal-outlet.js';
+import type { Reloaded } from '../threads/thread-messages.js';
 import type { FixAccess, FixLog, LogonRefusal } from './access.js';
 import type { FixCommandCounts } from './command-counts.js';
 import { FixConnection } from './connection.js';
@@ -22,6 +23,7 @@ import {
   UNAVAILABLE,
   UNRECORDED,
 } from './refusals.js';
+import { countEnd, newServerCounters, type ServerCounters } from './server-counters.js';
 import type { LogonRequest } from './session/logon.js';
 import { nextReset } from './store/daily-reset.js';
 import { MessageWriter } from './wire/writer.js';
@@ -31,6 +33,7 @@ export const TICK_MS = 100;
 export const SAVE_MS = 1_000;
 /** As long as a Logon may take. */
 const HANDSHAKE_MS_MAX = 10_000;
+
 interface ServerParts {
   readonly config: Config;
   readonly fix: FixConfig;
@@ -55,41 +58,9 @@ interface ServerParts {
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
-interface ServerCounters {
-  opened: number;
-  closed: number;
-  logons: number;
-  logonsRefused: number;
-  readonly ends: Map<FixEnd, number>;
-  messagesIn: number;
-  messagesOut: number;
-  garbled: number;
-  rejects: number;
-  resendsAsked: number;
-  resendsAnswered: number;
-  receivedBytes: number;
-  sentBytes: number;
-  stalls: number;
-}
-
 export class FixServer {
   /** Of connections that have ended. */
-  readonly ended: ServerCounters = {
-    opened: 0,
-    closed: 0,
-    logons: 0,
-    logonsRefused: 0,
-    ends: new Map(),
-    messagesIn: 0,
-    messagesOut: 0,
-    garbled: 0,
-    rejects: 0,
-    resendsAsked: 0,
-    resendsAnswered: 0,
-    receivedBytes: 0,
-    sentBytes: 0,
-    stalls: 0,
-  };
+  readonly ended: ServerCounters = newServerCounters();
   readonly connections = new Set<FixConnection>();
   readonly #parts: ServerParts;
   /** Sessions by the identity that may exist once: user and SenderCompID. */
@@ -126,9 +97,10 @@ export class FixServer {
     return this.#listener.listen(port);
   }
 
-  /** Reads the certificate again. @returns why it is unusable; undefined: it is in use, or there is none */
-  renewCertificate(): Promise<string | undefined> {
-    return this.#listener.renewCertificate();
+  /** Reads the certificate again, if there is one. */
+  async reload(): Promise<readonly Reloaded[]> {
+    if (this.#parts.fix.tls === undefined) return [];
+    return [{ name: 'FIX_TLS_CERT', problem: await this.#listener.renewCertificate() }];
   }
 
   /** Frees the port; connections stay. */
@@ -314,20 +286,7 @@ export class FixServer {
     if (identity !== undefined && !connection.isOpening) this.#identities.delete(identity);
     if (identity !== undefined && credential !== undefined) access.leave(address, credential);
     if (key !== undefined) numbers.release(key, session.numbers);
-    const { ended } = this;
-    ended.closed++;
-    ended.ends.set(kind, (ended.ends.get(kind) ?? 0) + 1);
-    if (kind === 'refused') ended.logonsRefused++;
-    const { messagesIn, garbled, rejects, resendsAsked, resendsAnswered } = session.counters;
-    ended.messagesIn += messagesIn;
-    ended.garbled += garbled;
-    ended.rejects += rejects;
-    ended.resendsAsked += resendsAsked;
-    ended.resendsAnswered += resendsAnswered;
-    ended.messagesOut += connection.messagesOut;
-    ended.receivedBytes += connection.receivedBytes;
-    ended.sentBytes += connection.sentBytes;
-    ended.stalls += connection.stalls;
+    countEnd(this.ended, connection, kind);
     if (key !== undefined) records?.ended(connection, kind, reason);
     else if (kind === 'refused') records?.refused(connection, refusal);
     if (kind === 'refused') log.refused(connection, refusal);

@@ -8,6 +8,7 @@ import { topicParts } from '../../protocol/topic-parts.js';
 import { isStream } from '../../protocol/topics.js';
 import { EntitledProducts, type ProductMonth } from './product-months.js';
 import type { Subjects } from './subjects.js';
+import { OVERLAP_MICROS } from './survey.js';
 import { type Account, groupName, groupsOf, type Tally } from './tally.js';
 import { OPEN_CONNECTIONS_MAX, OPEN_SUBSCRIPTIONS_MAX, refuseBeyond } from './usage-bounds.js';
 import { type ConnectionEvent, isEnd, type UsageEvent } from './usage-events.js';
@@ -90,9 +91,12 @@ export class Access {
     this.#borders = months.flatMap(bordersOf).sort((a, b) => a.micros - b.micros || RANK[a.is] - RANK[b.is]);
   }
 
-  /** @param event not older than those before it; an older one counts as of now, because its true place is lost */
+  /**
+   * @param event not older than those before it, unless the clock was set back: then what follows counts at the time that it says.
+   * One that is a little older counts as of now, because its true place is lost.
+   */
   take(event: UsageEvent): void {
-    if (event.micros > this.#nowMicros) {
+    if (event.micros > this.#nowMicros || event.micros < this.#nowMicros - OVERLAP_MICROS) {
       this.#apply();
       this.#nowMicros = event.micros;
     }

@@ -22,20 +22,13 @@ type JournalLine =
   | { readonly is: 'record'; readonly kind: string; readonly micros: number; readonly bytes: Buffer }
   | { readonly is: 'unreadable' };
 
-/** @param untilMicros reading ends at the first record behind it. @throws {Error} when a file cannot be read */
-export async function* journalLines(
-  segments: readonly SegmentFile[],
-  untilMicros: number,
-): AsyncGenerator<JournalLine> {
-  for (const segment of segments) {
-    let isFirst = true;
-    for await (const raw of readLines(segment)) {
-      const line = lineOf(raw, isFirst);
-      isFirst = false;
-      if (line === undefined) continue;
-      if (line.is === 'record' && line.micros > untilMicros) return;
-      yield line;
-    }
+/** All lines of a segment. @throws {Error} when the file cannot be read */
+export async function* journalLines(segment: SegmentFile): AsyncGenerator<JournalLine> {
+  let isFirst = true;
+  for await (const raw of readLines(segment)) {
+    const line = lineOf(raw, isFirst);
+    isFirst = false;
+    if (line !== undefined) yield line;
   }
 }
 

@@ -46,17 +46,28 @@ export async function* usageEvents(chain: number, survey: Survey, period: Period
   beginRun();
   let line = 0;
   let newest = 0;
-  for await (const read of journalLines(survey.segments, readingEnd(period))) {
-    if (read.is !== 'record') continue;
-    newest = Math.max(newest, read.micros);
-    while (queue.oldestMicros() < newest - OVERLAP_MICROS || queue.size > KEPT_BACK_MAX) yield queue.take();
-    if (read.kind === 'started') {
-      run++;
-      beginRun();
-    } else if (isConnectionKind(read.kind)) {
-      const members = parseLine(read.bytes) ?? {};
-      if (typeof members.c !== 'string') continue;
-      queue.add({ kind: read.kind, micros: read.micros, chain, run, connection: members.c, members }, line++);
+  /** Behind the period, unless records of the period follow: then the clock had been ahead. */
+  let beyond: ConnectionEvent[] = [];
+  for (const segment of survey.segments) {
+    for await (const read of journalLines(segment)) {
+      if (read.is !== 'record') continue;
+      const isBeyond = read.micros > readingEnd(period);
+      if (!isBeyond) {
+        newest = Math.max(newest, read.micros);
+        for (const event of beyond) queue.add({ ...event, micros: newest }, line++);
+        beyond = [];
+      }
+      while (queue.oldestMicros() < newest - OVERLAP_MICROS || queue.size > KEPT_BACK_MAX) yield queue.take();
+      if (read.kind === 'started') {
+        run++;
+        beginRun();
+      } else if (isConnectionKind(read.kind)) {
+        const members = parseLine(read.bytes) ?? {};
+        if (typeof members.c !== 'string') continue;
+        const event = { kind: read.kind, micros: read.micros, chain, run, connection: members.c, members };
+        if (!isBeyond) queue.add(event, line++);
+        else if (beyond.length < KEPT_BACK_MAX) beyond.push(event);
+      }
     }
   }
   while (queue.size > 0) yield queue.take();

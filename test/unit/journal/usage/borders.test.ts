@@ -73,6 +73,45 @@ async function onlyRow(lines: readonly Line[]): Promise<UserUsage | undefined> {
 }
 
 describe('R74 a session', () => {
+  it('R74 counts on each day that its records say, although the clock was ahead and was set back', async () => {
+    const row = await onlyRow([
+      ...session('2026-11-03T10:00:00Z', '2026-11-03T11:00:00Z'),
+      connected('2026-11-20T10:00:00Z', 'c2', { w: 1 }),
+      authenticated('2026-11-20T10:00:00Z', 'c2'),
+      connected('2026-11-03T11:00:00Z', 'c3'),
+      authenticated('2026-11-03T11:00:00Z', 'c3'),
+      subscribed('2026-11-20T10:00:01Z', 'c2'),
+      closed('2026-11-20T10:30:00Z', 'c2'),
+      subscribed('2026-11-05T11:00:00Z', 'c3'),
+      closed('2026-11-05T12:00:00Z', 'c3'),
+    ]);
+    expect(row).toMatchObject({
+      first_use: '2026-11-03T10:00:00.000000Z',
+      last_use: '2026-11-20T10:30:00.000000Z',
+      days_used: 3,
+    });
+  });
+
+  it('R74 is not lost because the clock was behind the month for a while, neither is what follows it', async () => {
+    const folder = await write([
+      started('2026-10-20T00:00:00Z'),
+      ...session('2026-11-03T10:00:00Z', '2026-11-03T11:00:00Z'),
+      started('2027-01-10T10:00:00Z'),
+      connected('2027-01-10T10:00:00Z', 'c2'),
+      authenticated('2027-01-10T10:00:00Z', 'c2'),
+      subscribed('2026-11-04T11:00:00Z', 'c2'),
+      closed('2026-11-04T12:00:00Z', 'c2'),
+      connected('2026-11-07T10:00:00Z', 'c3'),
+      authenticated('2026-11-07T10:00:00Z', 'c3'),
+      subscribed('2026-11-07T10:00:00Z', 'c3'),
+      started('2026-12-01T10:00:00Z'),
+    ]);
+    const { users, complete, not_counted } = await report([folder]);
+    expect(not_counted.subscriptions_without_connection).toBe(0);
+    expect(complete).toBe(true);
+    expect(users).toMatchObject([{ days_used: 3, last_use: '2026-11-07T10:00:00.000000Z' }]);
+  });
+
   it('R74 that spans both ends of the month is cut there', async () => {
     expect(await onlyRow(session('2026-10-25T10:00:00Z', '2026-12-02T10:00:00Z'))).toMatchObject({
       first_use: '2026-11-01T00:00:00.000000Z',

@@ -44,7 +44,7 @@ describe.runIf(canDiskFail)(title, () => {
     disk = new FailingDisk();
     clock = await SetClock.create();
     await clock.set(midnightS - AROUND_MIDNIGHT_S);
-    token = await testToken({ expiresIn: '30d' });
+    token = await testToken({ ttlMs: 20 * 365 * DAY_S * 1000 });
     gateway = await startGateway({
       ...folder.env,
       ...clock.env,
@@ -85,6 +85,7 @@ describe.runIf(canDiskFail)(title, () => {
     ['open', 'EMFILE'],
   ] as const)('R70 begins the next segment once %s no longer gives %s', TIMEOUT, async (call, error) => {
     const sealed = await metric('sealed_segments_total');
+    await comeAndGo();
     disk.fails(call, error);
     await passMidnight();
     await isFailing(1);
@@ -103,6 +104,7 @@ describe.runIf(canDiskFail)(title, () => {
   });
 
   it('R70 says that a segment cannot be compressed, leaves no draft, and compresses it later', TIMEOUT, async () => {
+    await comeAndGo();
     disk.fails('gzip', 'ENOSPC');
     await passMidnight();
     await isMaintained(1);
@@ -110,6 +112,7 @@ describe.runIf(canDiskFail)(title, () => {
     expect(drafts()).toEqual([]);
     expect(await metric('failing')).toBe(0);
     disk.works();
+    await comeAndGo();
     await passMidnight();
     await isMaintained(0);
     expect(readdirSync(folder.path).filter(name => name.endsWith('.mjl'))).toHaveLength(1);
@@ -117,9 +120,11 @@ describe.runIf(canDiskFail)(title, () => {
 
   it('R71 removes nothing after the clock has jumped by years, until it is right again', TIMEOUT, async () => {
     const before = readdirSync(folder.path).filter(name => name.endsWith('.gz'));
+    await comeAndGo();
     await clock.set(midnightS + 6 * 365 * DAY_S);
     await isMaintained(1);
     expect(gateway.log()).toContain('nothing is removed: the clock says');
+    await comeAndGo();
     await passMidnight();
     await isMaintained(0);
     expect(readdirSync(folder.path)).toEqual(expect.arrayContaining(before));

@@ -174,7 +174,7 @@ it(
     const own = (await notes()).filter(note => note.startsWith('millrace/edge-1\n'));
     const verdict = await verifyJournal({ folder: folder.path, start: EMPTY_CHAIN, notes: own, key: publicKey() });
     expect(verdict).toMatchObject({ faults: [], openLines: 0, coveredBlocks: Number(blocksNow) });
-    const [other] = (await notes()).filter(note => note.startsWith('millrace/edge-1/takeover\n'));
+    const other = (await notes()).findLast(note => note.startsWith('millrace/edge-1/takeover\n'));
     expect(readCheckpoint(other ?? '', publicKey())).toMatchObject({ blocks: 2 });
   },
 );

@@ -2,7 +2,7 @@
 
 import type { Credential } from './auth/credential.js';
 import { livesOf, RevocationList } from './auth/revocations.js';
-import type { FixAccess, FixLog, LoggedConnection, WorkBudget } from './fix/access.js';
+import type { FixAccess, FixLog, LogonRefusal, RefusedConnection, WorkBudget } from './fix/access.js';
 import { FixRecords } from './fix/records.js';
 import { SymbolLookup } from './gateway/commands/symbol-lookup.js';
 import { ConnectionLimits } from './gateway/limits/connection-limits.js';
@@ -11,8 +11,9 @@ import { Owners } from './gateway/limits/owner.js';
 import { spreadRetrySeconds } from './gateway/limits/retry-after.js';
 import { sharedNowMs } from './gateway/limits/shared-clock.js';
 import { UseCounts } from './gateway/limits/use-counts.js';
-import { WorkBudgets } from './gateway/limits/work-budgets.js';
+import { type Payer, WorkBudgets } from './gateway/limits/work-budgets.js';
 import type { ConnectionIds } from './gateway/model/connection-ids.js';
+import { type Refusal, refusal } from './gateway/refusal.js';
 import type { Access } from './gateway/sessions/access.js';
 import { Credentials } from './gateway/sessions/credentials.js';
 import type { ClientLog, LoggedClient } from './gateway/supervision/client-log.js';
@@ -26,6 +27,7 @@ import type { FromWorker, RevocationRecord } from './threads/thread-messages.js'
 
 /** Three parts of base64url, as no API key has them. */
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+const OTHER_USERNAME = 'Username (553) is not the user of the credential';
 const NO_CREDENTIAL = 'a credential is required: Username (553), and an API key or a token as Password (554)';
 
 /** The code of a close that a WebSocket would have got. */
@@ -40,8 +42,6 @@ const CODES: Readonly<Record<FixEnd, number>> = {
   broken: 1006,
   refused: CloseCode.unauthorized,
 };
-/** As a refused upgrade. */
-const UNAUTHORIZED = 401;
 
 export class SharedAccess implements FixAccess {
   readonly symbols: SymbolLookup;
@@ -55,7 +55,6 @@ export class SharedAccess implements FixAccess {
   readonly #messageRate: MessageRate;
   readonly #owners: Owners;
   readonly #post: (message: FromWorker) => void;
-  readonly #apiKeys: Access['authentication']['apiKeys'];
 
   constructor(data: WorkerThreadData, access: Access, post: (message: FromWorker) => void) {
     const { config } = data;
@@ -68,7 +67,6 @@ export class SharedAccess implements FixAccess {
     for (const revocation of data.revocations) this.revocations.take(revocation);
     this.credentials = new Credentials(access.authentication, this.limits, this.revocations);
     this.#owners = new Owners(data.ownerSeed);
-    this.#apiKeys = access.authentication.apiKeys;
     this.budgets = new WorkBudgets({
       unitsPerSecond: config.limits.workUnitsPerSecond,
       debts: data.debts.table,
@@ -87,29 +85,29 @@ export class SharedAccess implements FixAccess {
     username: string | undefined,
     password: string | undefined,
     address: string,
-  ): Promise<Credential | string> {
-    if (password === undefined) return NO_CREDENTIAL;
+  ): Promise<Credential | LogonRefusal> {
+    if (password === undefined) return unauthorized(NO_CREDENTIAL);
     const isToken = TOKEN.test(password);
     const verified = await this.credentials.of(isToken ? password : undefined, isToken ? undefined : password, address);
-    if ('status' in verified) return verified.message;
-    if (username !== undefined && username !== verified.sub) return 'Username (553) is not the user of the credential';
+    if ('status' in verified) return logonRefusal(verified);
+    if (username !== undefined && username !== verified.sub) return unauthorized(OTHER_USERNAME);
     return verified;
   }
 
-  enter(address: string, credential: Credential): string | undefined {
+  enter(address: string, credential: Credential): LogonRefusal | undefined {
     if (this.isShedding && credential.tier === 'retail') {
       this.limits.refused.overload++;
-      return laterText('the gateway is overloaded', spreadRetrySeconds());
+      return logonRefusal(later(503, 'unavailable', 'the gateway is overloaded'));
     }
-    const refusal = this.limits.enter(address, credential);
-    if (refusal !== undefined) return laterText(refusal.message, refusal.retryAfterSeconds);
+    const refused = this.limits.enter(address, credential);
+    if (refused !== undefined) return logonRefusal(refused);
     // A FIX session is there for market data.
     const { sub: user } = credential;
     const taken = this.uses.counts(user) ? this.uses.take(user) : 'within';
     if (taken === 'over') this.#post({ type: 'over_user_limit', user, isUse: true });
     if (taken !== 'refused') return undefined;
     this.limits.leave(address, credential);
-    return laterText(this.uses.refusal, spreadRetrySeconds());
+    return logonRefusal(later(429, 'rate_limited', this.uses.refusal));
   }
 
   leave(address: string, credential: Credential): void {
@@ -121,14 +119,25 @@ export class SharedAccess implements FixAccess {
     return this.credentials.entitlementsOf(credential);
   }
 
-  isStillGood(credential: Credential): boolean {
-    if (this.revocations.covers(credential)) return false;
-    return credential.apiKeyId === undefined || this.#apiKeys?.current(credential.apiKeyId) !== undefined;
+  current(credential: Credential): Credential | undefined {
+    return this.revocations.covers(credential) ? undefined : this.credentials.current(credential);
   }
 
-  budgetOf(address: string, credential: Credential): WorkBudget {
+  change(from: Credential, to: Credential): void {
+    this.limits.change(from, to);
+  }
+
+  budgetOf(address: string, credential: () => Credential): WorkBudget {
     const { budgets } = this;
-    const payer = { account: budgets.open(address), tier: credential.tier, credential };
+    const payer: Payer = {
+      account: budgets.open(address),
+      get tier() {
+        return credential().tier;
+      },
+      get credential() {
+        return credential();
+      },
+    };
     const bucket = this.#messageRate.fill(performance.now());
     return {
       charge: units => {
@@ -163,8 +172,15 @@ export class SharedAccess implements FixAccess {
   }
 }
 
-function laterText(message: string, retryAfterSeconds: number | undefined): string {
-  return retryAfterSeconds === undefined ? message : `${message}; log on again in ${Math.ceil(retryAfterSeconds)} s`;
+const unauthorized = (text: string): LogonRefusal => ({ status: 401, code: 'unauthorized', text });
+
+function later(status: Refusal['status'], code: Refusal['code'], message: string): Refusal {
+  return { ...refusal(status, code, message), retryAfterSeconds: spreadRetrySeconds() };
+}
+
+function logonRefusal({ status, code, message, retryAfterSeconds }: Refusal): LogonRefusal {
+  const when = retryAfterSeconds === undefined ? '' : `; log on again in ${Math.ceil(retryAfterSeconds)} s`;
+  return { status, code, text: `${message}${when}` };
 }
 
 /** @param wallMicros time of day, µs since the Unix epoch */
@@ -178,13 +194,13 @@ export function recordsOf(
 }
 
 export function fixLogOf(log: ClientLog): FixLog {
-  const clientOf = ({ id, address, credential }: LoggedConnection): LoggedClient => {
+  const clientOf = ({ id, address, credential }: RefusedConnection): LoggedClient => {
     return { id, address, user: credential?.sub ?? '', tier: credential?.tier };
   };
   return {
     connected: connection => log.connected(clientOf(connection)),
-    refused: (connection, reason) =>
-      log.refused(clientOf(connection), { status: UNAUTHORIZED, code: 'unauthorized', reason }),
+    refused: (connection, { status, code, text: reason }) =>
+      log.refused(clientOf(connection), { status, code, reason }),
     ended: (connection, kind, reason) => {
       const by = kind === 'broken' || kind === 'left' ? 'client' : 'gateway';
       log.ended(clientOf(connection), by, { code: CODES[kind], reason }, connection);

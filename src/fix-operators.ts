@@ -1,6 +1,7 @@
 /** Answers what the main thread asks the FIX thread on behalf of operators. */
 import { performance } from 'node:perf_hooks';
 import { threadId } from 'node:worker_threads';
+import { durationText } from './config/duration.js';
 import type { FixConnection } from './fix/connection.js';
 import type { FixLatency } from './fix/latency.js';
 import type { Subscription } from './fix/market/subscription.js';
@@ -32,6 +33,7 @@ import { classNameOfLane, detailOfLane, levelsOfDetail } from './threads/lanes.j
 /** Of operators' lists: FIX is no WebSocket endpoint. */
 const ENDPOINT = 'fix';
 const TOPICS_MAX = 1_000;
+const ENDED = 'ended by an operator; ask before you log on again';
 /** What a client is told, by the code that a WebSocket would get. */
 const ENDS: ReadonlyMap<CloseCode, FixEnd> = new Map([
   [CloseCode.revoked, 'revoked'],
@@ -187,7 +189,7 @@ export class FixOperators {
   #end(id: string, code: CloseCode): AdminTopics['end']['answer'] {
     const connection = this.#find(id);
     if (connection === undefined) return undefined;
-    connection.end(ENDS.get(code) ?? 'regular', 'ended by an operator', true);
+    connection.end(ENDS.get(code) ?? 'regular', ENDED, true);
     return { user: this.#options.log.shown(connection.credential?.sub ?? '') };
   }
 
@@ -248,7 +250,7 @@ function hasTopic(market: FixConnection['market'], topic: string): boolean {
 }
 
 function rowsOf({ views, isLive, request }: Subscription): SubscriptionRow[] {
-  return views.map(({ topic, stream, lane, epoch, seq }) => ({
+  return views.map(({ topic, stream, lane, delayMs, epoch, seq }) => ({
     topic,
     class: classNameOfLane(lane),
     served_class: classNameOfLane(lane),
@@ -256,7 +258,7 @@ function rowsOf({ views, isLive, request }: Subscription): SubscriptionRow[] {
       stream === 'depth' || stream === 'orderbook'
         ? Math.min(request.levels, levelsOfDetail(detailOfLane(lane)))
         : null,
-    delay: null,
+    delay: delayMs === 0 ? null : durationText(delayMs),
     state: isLive || stream === 'trades' ? 'live' : 'waiting',
     epoch,
     seq,

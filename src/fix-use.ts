@@ -32,7 +32,7 @@ export class FixUse {
     const { counts } = this.#options;
     const oldest = counts.isOver(user) ? this.#oldestOf(user) : undefined;
     if (oldest === undefined) return;
-    oldest.end('limited', USE_REPLACED, true);
+    oldest.end('limited', `${USE_REPLACED}; log on again once that one has ended`, true);
   }
 
   #oldestOf(user: string): FixConnection | undefined {

@@ -1,6 +1,7 @@
 /** What is wired to what in the FIX thread, which reads the encoders' rings like a gateway thread. */
 import { REVOCATIONS_EXPIRE_MS } from './auth/revocations.js';
 import type { FixConfig } from './config/environment.js';
+import { FixCommandCounts } from './fix/command-counts.js';
 import { Departures } from './fix/departures.js';
 import { FixLatency } from './fix/latency.js';
 import { FixViews } from './fix/market/views.js';
@@ -33,6 +34,10 @@ const LAGGING_MICROS = 20_000;
 const CLOSE_GRACE_MS = 300;
 /** How often to try a port that another process is about to leave. */
 const PORT_RETRY_MS = 100;
+
+/** Why clients are logged out, and when they may come back. */
+const DRAINS = 'the gateway drains; log on again at another gateway, or here once it has restarted';
+const STOPS = 'the gateway stops; log on again at another gateway, or here once it has restarted';
 
 const nextLoopTurn = () => new Promise<void>(resolve => setImmediate(resolve));
 
@@ -86,6 +91,7 @@ export class FixWorker {
       access: this.#shared,
       log: fixLogOf(this.#log),
       records,
+      counts: this.#newCounts(ids, clock),
       views: this.#views,
       journal: this.#journal,
       numbers: this.#numbers,
@@ -105,7 +111,7 @@ export class FixWorker {
       log: this.#log,
       nowMs,
     });
-    access.watch(this.#shared.credentials, () => this.#server.recheck());
+    access.watch(this.#shared.credentials, removedKeys => this.#server.recheck(removedKeys));
   }
 
   get stats(): WorkerStats {
@@ -118,6 +124,16 @@ export class FixWorker {
       limited: Object.entries(limits.refused),
       tokensRefused: [...credentials.tokensRefused],
       work: { ...budgets.counters, overflow: budgets.overflow },
+    });
+  }
+
+  /** Undefined: there is no surveillance. */
+  #newCounts(ids: ConnectionIds, clock: WallClock): FixCommandCounts | undefined {
+    if (this.#data.config.surveillance === undefined) return undefined;
+    return new FixCommandCounts({
+      connectionOf: id => ids.text(id),
+      post: this.#post,
+      nowMicros: () => clock.nowMicros(),
     });
   }
 
@@ -233,7 +249,7 @@ export class FixWorker {
         this.#isLeaving = true;
         this.#server.stopListening();
         for (const connection of [...this.#server.connections]) {
-          connection.end('regular', 'the gateway stops; log on again', true);
+          connection.end('regular', STOPS, true);
         }
         setTimeout(() => this.finish(0), CLOSE_GRACE_MS);
     }
@@ -276,7 +292,7 @@ export class FixWorker {
   }
 
   #drain(): void {
-    this.#server.refuseLogons('the gateway drains; log on at another one');
+    this.#server.refuseLogons(DRAINS);
     const { drainTimeoutMs } = this.#data.config.times;
     this.#departures ??= new Departures(this.#server.connections, drainTimeoutMs, performance.now());
   }
@@ -293,7 +309,7 @@ export class FixWorker {
   }
 
   #tick(): void {
-    this.#departures?.due(performance.now(), 'the gateway drains; log on again');
+    this.#departures?.due(performance.now(), DRAINS);
     this.#server.tick();
     if (!this.#isRetired || this.#server.connections.size > 0) return;
     this.#isRetired = false;

@@ -1,6 +1,7 @@
 /** The journal, if there is one, and the watch over the clock that its times come from. */
 import type { TransferListItem } from 'node:worker_threads';
 import type { Config } from './config/environment.js';
+import { readableSecret } from './config/secret-files.js';
 import type { GatewayHost } from './gateway-host.js';
 import type { JournalSide } from './journal-side.js';
 import type { ClockReading } from './observe/clock-offset.js';
@@ -57,6 +58,7 @@ export class Journalling {
   /** Call it before the first client is served. @throws {ConfigError} when the journal cannot be written */
   async open(): Promise<void> {
     await this.#side?.open();
+    this.#warnOfMasterKey();
     this.#timer = setTimeout(() => this.#checkClock(), FIRST_CHECK_MS).unref();
   }
 
@@ -98,6 +100,17 @@ export class Journalling {
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#side?.close();
+  }
+
+  /** A key that others can read, or copy together with the journal, protects no names. */
+  #warnOfMasterKey(): void {
+    const { journal, secretReaders } = this.#config;
+    if (journal === undefined) return;
+    const { masterKeyFile: keyFile, hasOwnMasterKey } = journal;
+    if (hasOwnMasterKey)
+      this.#log.warn({ keyFile }, 'the master key lies beside the journal: whoever copies both can name its users');
+    if (readableSecret(keyFile, secretReaders) !== undefined)
+      this.#log.warn({ keyFile }, 'every user of this machine may read the master key');
   }
 
   #checkClock(): void {

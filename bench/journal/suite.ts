@@ -96,7 +96,8 @@ async function readBack(folder: string): Promise<Written> {
       const record = parseLine(line.bytes);
       if (record?.k === 'dropped') dropped += Number(record.records);
       if (record?.k !== 'emit') continue;
-      for (const [, , steps = 1] of record.runs as readonly (readonly number[])[]) messages += steps;
+      const runs = record.runs as readonly (readonly [prev: number, seq: number])[];
+      for (const [prev, seq] of runs) messages += record.stepwise === true ? seq - prev : 1;
     }
   }
   const { blocks, records, faults } = await verifyJournal({ folder, start: EMPTY_CHAIN, notes: [], key: undefined });

@@ -46,7 +46,6 @@ function writing(): () => void {
     views,
     tier: 'institutional',
     owner: 0,
-    rateClass: 0,
     hasSeqTags: false,
     topicsMax: 1,
     entitlements: () => EVERYTHING,
@@ -72,6 +71,7 @@ function writing(): () => void {
     endsWhenSlow: false,
     queue: undefined,
     symbols: [SYMBOL],
+    isResent: false,
   };
   const subscription = new Subscription(request, SYMBOL, market, views);
   const entries = entriesOf();

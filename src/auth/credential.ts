@@ -57,6 +57,8 @@ const NAMED_BY_CLIENTS: ReadonlySet<Stream> = new Set(['orders', 'rooms']);
 export interface Entitlements {
   /** All that is granted: by the credential, or by default, and by its roles. */
   readonly granted: readonly string[];
+  /** What of it the policy withholds: `stream:pattern` texts of market data that require a role which the credential lacks. */
+  readonly reserved: readonly string[];
   /** True if trades include their parties and fees. */
   readonly hasFullTrades: boolean;
   /**
@@ -84,12 +86,14 @@ export interface TopicPolicy {
   allows(roles: readonly string[], stream: Stream, name: string): boolean;
   /** The roles of the first pattern that does not: one of them is required. Empty if the topic is allowed. */
   requires(roles: readonly string[], stream: Stream, name: string): readonly string[];
+  /** The `stream:pattern` texts of market data whose topics none of these roles opens. */
+  reserves(roles: readonly string[]): readonly string[];
   /** Entitlements that these roles add to those of a credential. */
   grants(roles: readonly string[]): readonly string[];
 }
 
 /** For gateways without a policy file. */
-export const NO_POLICY: TopicPolicy = { allows: () => true, requires: () => [], grants: () => [] };
+export const NO_POLICY: TopicPolicy = { allows: () => true, requires: () => [], reserves: () => [], grants: () => [] };
 
 /**
  * Compiles what a credential may see: its entitlements or the defaults, and what its roles add. Texts that
@@ -115,6 +119,7 @@ export function compileEntitlements(
     products.of(stream, name).find(product => !mayHaveNow(credential, product));
   return {
     granted: Object.freeze([...new Set(entitlements)]),
+    reserved: policy.reserves(roles),
     productsOf: (stream, name) => products.of(stream, name),
     hasFullTrades: entitlements.includes(FULL_TRADES),
     maySubscribe: (stream, name) =>

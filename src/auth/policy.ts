@@ -2,7 +2,15 @@
 import { ConfigError } from '../config/config-error.js';
 import { isEntitlement } from '../protocol/entitlement.js';
 import { topicParts } from '../protocol/topic-parts.js';
-import { ALL_SYMBOLS, CHANNELS, isStream, STREAMS, type Stream, symbolMatcher } from '../protocol/topics.js';
+import {
+  ALL_SYMBOLS,
+  CHANNELS,
+  isMarketData,
+  isStream,
+  STREAMS,
+  type Stream,
+  symbolMatcher,
+} from '../protocol/topics.js';
 import { FULL_TRADES, NO_POLICY, type TopicPolicy } from './credential.js';
 import { readJsonFile } from './json-file.js';
 
@@ -10,6 +18,7 @@ import { readJsonFile } from './json-file.js';
 export const POLICY_ENTRIES_MAX = 256;
 
 interface Demand {
+  readonly topic: string;
   readonly matches: (name: string) => boolean;
   /** One of these is required. */
   readonly roles: ReadonlySet<string>;
@@ -29,17 +38,21 @@ export async function openPolicy(path: string | undefined): Promise<TopicPolicy>
   const { roles: required = {}, entitlements = {} } = membersOf(shown, await readJsonFile(shown, path));
   const demands = demandsOf(shown, required);
   const added = grantsOf(shown, entitlements);
+  const ofMarketData = [...demands].flatMap(([stream, of]) => (isMarketData(stream) ? of : []));
   const unmet = (roles: readonly string[], stream: Stream, name: string): Demand | undefined =>
     (demands.get(stream) ?? NO_DEMANDS).find(demand => {
       const isConcerned = name === ALL_SYMBOLS || demand.matches(name);
-      return isConcerned && !roles.some(role => demand.roles.has(role));
+      return isConcerned && !isMet(demand, roles);
     });
   return {
     grants: roles => roles.flatMap(role => added.get(role) ?? []),
     allows: (roles, stream, name) => unmet(roles, stream, name) === undefined,
     requires: (roles, stream, name) => [...(unmet(roles, stream, name)?.roles ?? [])],
+    reserves: roles => ofMarketData.filter(demand => !isMet(demand, roles)).map(({ topic }) => topic),
   };
 }
+
+const isMet = (demand: Demand, roles: readonly string[]): boolean => roles.some(role => demand.roles.has(role));
 
 type Members = Readonly<Record<'roles' | 'entitlements', Readonly<Record<string, unknown>>>>;
 
@@ -82,7 +95,7 @@ function demandsOf(shown: string, member: Readonly<Record<string, unknown>>): Re
     const problem = topicProblem(topic) ?? rolesProblem(roles);
     if (problem !== undefined) throw new ConfigError(`${shown}: roles[${JSON.stringify(topic)}]: ${problem}`);
     const [stream, pattern] = topicParts(topic);
-    const demand = { matches: symbolMatcher([pattern]), roles: new Set(roles as readonly string[]) };
+    const demand = { topic, matches: symbolMatcher([pattern]), roles: new Set(roles as readonly string[]) };
     demands.set(stream as Stream, [...(demands.get(stream as Stream) ?? []), demand]);
   }
   return demands;

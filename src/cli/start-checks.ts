@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/environment.js';
-import { checkFiles } from '../config/secret-files.js';
+import { checkFiles, readableSecret } from '../config/secret-files.js';
 import { makesOwnKey } from '../config/variables/auth.js';
 import { misfit, thisHost } from '../gateway/native/uws-packages.js';
 import { readCertificate } from '../gateway/supervision/certificate-files.js';
@@ -44,7 +44,7 @@ export async function startFindings(config: Config, nowMs: number = Date.now()):
     () => checkApiKeys(auth.apiKeysFile),
     () => checkWritable('REVOCATIONS_FILE', config.revocations.file),
     () => checkFix(config),
-    () => checkMasterKey(config),
+    async () => notices.push(...(await masterKeyNotices(config))),
     () => readThresholds(config.surveillance?.thresholdsFile, 'SURVEILLANCE_THRESHOLDS'),
     ...(feed === 'replay' ? [() => checkReadable('REPLAY_FILE', replay.file)] : []),
     ...(feed === 'nats'
@@ -129,17 +129,28 @@ async function checkFix({ fix }: Config): Promise<void> {
   }
 }
 
-async function checkMasterKey({ journal }: Config): Promise<void> {
-  if (journal === undefined) return;
-  const { folder, masterKeyFile } = journal;
+async function masterKeyNotices({ journal, secretReaders }: Config): Promise<readonly string[]> {
+  if (journal === undefined) return [];
+  const { folder, masterKeyFile, hasOwnMasterKey } = journal;
+  const keysFolder = join(folder, KEYS_FOLDER);
   try {
     const { checkMasterKeys } = await import('../journal/privacy/index-key.js');
-    const { parseMasterKeys } = await import('../journal/privacy/key-wrap.js');
-    checkMasterKeys(join(folder, KEYS_FOLDER), parseMasterKeys(await readFile(masterKeyFile, 'utf8')));
+    const { isMasterKeyThere, readMasterKeys } = await import('../journal/privacy/master-key-file.js');
+    const isMadeAtStart = hasOwnMasterKey && !isMasterKeyThere(masterKeyFile, keysFolder);
+    if (!isMadeAtStart) checkMasterKeys(keysFolder, readMasterKeys(masterKeyFile));
   } catch (cause) {
     const message = `JOURNAL_MASTER_KEY_FILE=${JSON.stringify(masterKeyFile)}: cannot be used (${reasonOf(cause)})`;
     throw new ConfigError(message, { cause });
   }
+  const readable = readableSecret(masterKeyFile, secretReaders);
+  return [
+    ...(hasOwnMasterKey
+      ? [`JOURNAL_DIR: ${masterKeyFile} lies beside the journal; name a file elsewhere with JOURNAL_MASTER_KEY_FILE`]
+      : []),
+    ...(readable === undefined
+      ? []
+      : [`JOURNAL_MASTER_KEY_FILE: every user of this machine may read ${readable}; run chmod o-r`]),
+  ];
 }
 
 async function checkKey({ auth }: Config): Promise<void> {

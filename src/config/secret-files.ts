@@ -27,7 +27,6 @@ export async function checkFiles(config: Config): Promise<void> {
     {
       TLS_KEY: tls?.keyFile,
       FIX_TLS_KEY: fix?.tls?.keyFile,
-      JOURNAL_MASTER_KEY_FILE: journal?.masterKeyFile,
       JOURNAL_SIGNING_KEY_FILE: journal?.signingKeyFile,
       ...natsSecrets(nats),
       ...secretFiles,
@@ -42,6 +41,7 @@ export async function checkFiles(config: Config): Promise<void> {
       AUTH_API_KEYS_FILE: auth.apiKeysFile,
       POLICY_FILE: auth.policyFile,
       PRODUCTS_FILE: products.file,
+      JOURNAL_MASTER_KEY_FILE: journal?.masterKeyFile,
       NATS_TLS_CA: nats.tlsCaFile,
       NATS_TLS_CERT: nats.tlsCertFile,
     },
@@ -59,10 +59,24 @@ export function checkSecretFile(variable: string, file: string, readers: SecretR
   return checkModes({ [variable]: file }, {}, readers);
 }
 
+/** Whether a secret that works all the same is open to others: its file, if every user of this machine may read it. */
+export function readableSecret(file: string, readers: SecretReaders): string | undefined {
+  if (readers === 'all' || process.platform === 'win32') return undefined;
+  const found = statSync(file, { throwIfNoEntry: false });
+  return found !== undefined && (found.mode & OTHERS_READ) !== 0 ? file : undefined;
+}
+
 /** For a file that is read again later. @throws {ConfigError} */
 export function checkSecretFileNow(variable: string, file: string, readers: SecretReaders): void {
   const { mode } = statSync(file);
   const problem = wrongMode(variable, file, mode, forbiddenModes(readers));
+  if (problem !== undefined) throw new ConfigError(problem);
+}
+
+/** For a file that decides who gets access, and is read again later. @throws {ConfigError} when others may write it */
+export function checkTrustedFileNow(variable: string, file: string): void {
+  const found = statSync(file, { throwIfNoEntry: false });
+  const problem = found === undefined ? undefined : wrongMode(variable, file, found.mode, OTHERS_WRITE);
   if (problem !== undefined) throw new ConfigError(problem);
 }
 

@@ -131,12 +131,12 @@ function writeTrade(out: FixWriter, trade: Readonly<Record<string, unknown>>): v
   out.entries(1);
 }
 
-/** RFC 3339 in UTC → the time of day, with the fraction as it came, down to a microsecond. */
+/** RFC 3339 in UTC → the time of day, with milliseconds or microseconds. */
 function fixTimeOf(time: string): string {
   const end = Math.min(MICROS_END, time.length - 1);
   const fraction = time.slice(SECONDS_END, end);
   // Milliseconds or microseconds: other lengths are not understood everywhere.
-  const digits = fraction.length <= 1 ? '' : fraction.length <= 4 ? fraction.padEnd(4, '0') : fraction.padEnd(7, '0');
+  const digits = fraction.length <= 1 ? '.000' : fraction.padEnd(fraction.length <= 4 ? 4 : 7, '0');
   return time.slice(11, SECONDS_END) + digits;
 }
 

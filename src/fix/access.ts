@@ -12,25 +12,36 @@ export interface WorkBudget {
   read(bytes: number): boolean;
 }
 
+/** Why a client may not log on: what a WebSocket would get, and the text of the Logout. */
+export interface LogonRefusal {
+  /** Of the HTTP answer. */
+  readonly status: number;
+  readonly code: string;
+  readonly text: string;
+}
+
 export interface FixAccess {
   /** A connection attempt from this address. @returns false if there are too many */
   attempt(address: string): boolean;
   /**
    * The credential behind a Logon.
-   * @returns a text: why it is refused
+   * @returns why it is refused, instead
    */
   verify(
     username: string | undefined,
     password: string | undefined,
     address: string,
-  ): Promise<Credential | string> | Credential | string;
+  ): Promise<Credential | LogonRefusal> | Credential | LogonRefusal;
   /** Takes a slot, until `leave`. @returns why there is none */
-  enter(address: string, credential: Credential): string | undefined;
+  enter(address: string, credential: Credential): LogonRefusal | undefined;
   leave(address: string, credential: Credential): void;
   entitlementsOf(credential: Credential): Entitlements;
-  /** False once it was revoked, or its API key is gone. */
-  isStillGood(credential: Credential): boolean;
-  budgetOf(address: string, credential: Credential): WorkBudget;
+  /** What the holder of this credential would get now; undefined once it was revoked, or its API key is gone. */
+  current(credential: Credential): Credential | undefined;
+  /** The client has another credential of the same user from now on. */
+  change(from: Credential, to: Credential): void;
+  /** @param credential the client's, at any time */
+  budgetOf(address: string, credential: () => Credential): WorkBudget;
   /** On whose behalf views are wanted. */
   ownerOf(address: string, credential: Credential): number;
   /** The symbols of these that do not exist. */
@@ -40,9 +51,12 @@ export interface FixAccess {
 /** What is logged of clients. */
 export interface FixLog {
   connected(connection: LoggedConnection): void;
-  refused(connection: LoggedConnection, reason: string): void;
+  refused(connection: RefusedConnection, refusal: LogonRefusal): void;
   ended(connection: LoggedConnection, kind: FixEnd, reason: string): void;
 }
+
+/** Who is refused, as far as that is known. */
+export type RefusedConnection = Pick<LoggedConnection, 'id' | 'address' | 'credential'>;
 
 export interface LoggedConnection {
   readonly id: number;

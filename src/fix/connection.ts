@@ -1,18 +1,19 @@
 /** One FIX client: its socket, its session, its market data, and how it keeps up. */
 import type { Socket } from 'node:net';
-import type { Credential } from '../auth/credential.js';
+import type { Credential, Entitlements } from '../auth/credential.js';
 import type { Config, FixConfig } from '../config/environment.js';
 import { RESENT_MESSAGE_UNITS } from '../protocol/costs.js';
-import { defaultClass } from '../protocol/view-options.js';
 import type { FixEnd } from '../threads/fix-stats.js';
-import type { FixAccess, LoggedConnection, WorkBudget } from './access.js';
+import type { FixAccess, LoggedConnection, LogonRefusal, WorkBudget } from './access.js';
+import type { FixCommandCounts } from './command-counts.js';
 import { Flow } from './flow.js';
 import { HandedOver } from './handed-over.js';
 import { MarketData } from './market/market-data.js';
 import type { FixViews } from './market/views.js';
 import type { FixRecords } from './records.js';
+import { SecondCount } from './second-count.js';
 import { AcceptorSession } from './session/acceptor-session.js';
-import { LOGGED_OUT, type SessionHost, type SessionSettings } from './session/contract.js';
+import { LOGGED_OUT, type SessionEvent, type SessionHost, type SessionSettings } from './session/contract.js';
 import type { LogonRequest } from './session/logon.js';
 import type { SessionNumbers } from './session/numbers.js';
 import type { FixMessage } from './wire/message.js';
@@ -20,6 +21,8 @@ import type { MessageWriter } from './wire/writer.js';
 
 /** How long a client may take to read what was sent before its connection is cut. */
 const LINGER_MS = 2_000;
+const LIMITED_ADVICE = 'log on again, and send fewer';
+const SLOW_ADVICE = 'log on again, and read faster or request less';
 /** Room for what one turn sends; a larger one, made for a burst, goes to the socket instead of being kept. */
 const FIRST_BYTES = 2 * 1024;
 const KEPT_BYTES_MAX = 64 * 1024;
@@ -32,12 +35,14 @@ interface ConnectionParts {
   readonly views: FixViews;
   /** Undefined: nothing is recorded. */
   readonly records: FixRecords | undefined;
+  /** Undefined: there is no surveillance. */
+  readonly counts: FixCommandCounts | undefined;
   /** Shared by all sessions. */
   readonly writer: MessageWriter;
   readonly nowMs: () => number;
   /** µs since the Unix epoch. */
   readonly wallMicros: () => number;
-  /** The client wants to log on: answer with `admit`, `refuse` or `drop`. */
+  /** The client wants to log on: answer with `admit` or `refuse`. */
   readonly onLogon: (connection: FixConnection, request: LogonRequest) => void;
   /** Something waits for `flush`. */
   readonly onUnflushed: (connection: FixConnection) => void;
@@ -55,6 +60,8 @@ export class FixConnection implements LoggedConnection {
   /** Names its sequence numbers; undefined until it is admitted. */
   key: string | undefined;
   market: MarketData | undefined;
+  /** Undefined until it is refused, and if the session refused it. */
+  refusal: LogonRefusal | undefined;
   /** Its numbers are on their way: its identity stays taken until they are here. */
   isOpening = false;
   receivedBytes = 0;
@@ -67,6 +74,7 @@ export class FixConnection implements LoggedConnection {
   readonly #flow: Flow;
   /** Undefined: nothing is recorded. */
   readonly #handedOver: HandedOver | undefined;
+  #entitlements: Entitlements | undefined;
   /** Undefined until it is admitted. */
   #budget: WorkBudget | undefined;
   #pending = Buffer.allocUnsafe(FIRST_BYTES);
@@ -79,9 +87,10 @@ export class FixConnection implements LoggedConnection {
   #isMarked = false;
   /** Undefined: the session decides. */
   #endKind: FixEnd | undefined;
+  /** Of the Logout that was sent, unless it answered the client's. */
+  #logoutText: string | undefined;
   #isOver = false;
-  #messagesThisSecond = 0;
-  #secondMs = 0;
+  readonly #messagesThisSecond = new SecondCount();
 
   constructor(id: number, address: string, socket: Socket, parts: ConnectionParts) {
     this.id = id;
@@ -97,6 +106,7 @@ export class FixConnection implements LoggedConnection {
       send: bytes => this.#send(bytes),
       received: bytes => this.#countMessage(bytes),
       taken: message => parts.records?.received(id, message),
+      told: event => this.#told(event),
       confirmed: micros => parts.records?.confirmed(id, micros),
       logon: request => parts.onLogon(this, request),
       application: message => this.#application(message),
@@ -143,16 +153,16 @@ export class FixConnection implements LoggedConnection {
   /** Lets the client in, with its numbers. */
   admit(key: string, credential: Credential, numbers: SessionNumbers): void {
     const { access, views, fix, config } = this.#parts;
-    const budget = access.budgetOf(this.address, credential);
-    this.#budget = budget;
     this.key = key;
     this.credential = credential;
-    const entitlements = () => access.entitlementsOf(credential);
+    this.#entitlements = access.entitlementsOf(credential);
+    const entitlements = () => access.entitlementsOf(this.credential ?? credential);
+    const budget = access.budgetOf(this.address, () => this.credential ?? credential);
+    this.#budget = budget;
     this.market = new MarketData({
       views,
       tier: credential.tier,
       owner: access.ownerOf(this.address, credential),
-      rateClass: defaultClass(credential.tier),
       hasSeqTags: fix.hasSeqTags,
       topicsMax: config.limits.subscriptionsMax,
       entitlements,
@@ -168,22 +178,31 @@ export class FixConnection implements LoggedConnection {
     this.session.accept(numbers);
   }
 
-  refuse(text: string): void {
-    this.#endKind = 'refused';
-    this.session.refuse(text);
+  /** The client has these rights from now on. */
+  renew(credential: Credential): void {
+    const { access, records } = this.#parts;
+    const entitlements = access.entitlementsOf(credential);
+    if (credential === this.credential && entitlements === this.#entitlements) return;
+    this.credential = credential;
+    this.#entitlements = entitlements;
+    if (this.market === undefined) return;
+    records?.authenticated(this, credential, entitlements);
+    this.market.recheck(credential.tier);
   }
 
-  /** Ends the connection without a message. */
-  drop(reason: string): void {
+  /** @param isSilent without a message */
+  refuse(refusal: LogonRefusal, isSilent = false): void {
     this.#endKind = 'refused';
-    this.session.drop(reason);
+    this.refusal = refusal;
+    if (isSilent) this.session.drop(refusal.text);
+    else this.session.refuse(refusal.text);
   }
 
   /** Logs the client out. @param isAtOnce without waiting for its answer */
   end(kind: FixEnd, text: string, isAtOnce = false): void {
     this.#endKind = kind;
     if (kind === 'slow') this.market?.overrun();
-    this.session.leave(text, isAtOnce);
+    this.session.leave(kind === 'slow' ? `${text}; ${SLOW_ADVICE}` : text, isAtOnce);
     // Market data ends with the Logout, also if the client has to answer it.
     if (!this.session.isClosed) this.market?.close(true);
   }
@@ -264,22 +283,23 @@ export class FixConnection implements LoggedConnection {
 
   #countMessage(bytes: number): void {
     const { messagesPerSecondMax } = this.#parts.config.limits;
-    const nowMs = this.#parts.nowMs();
-    if (nowMs - this.#secondMs >= 1000) {
-      this.#secondMs = nowMs;
-      this.#messagesThisSecond = 0;
-    }
-    this.#messagesThisSecond++;
-    if (this.#messagesThisSecond > messagesPerSecondMax) {
-      this.end('limited', `more than ${messagesPerSecondMax} messages in a second`, true);
+    if (this.#messagesThisSecond.next(this.#parts.nowMs()) > messagesPerSecondMax) {
+      this.end('limited', `more than ${messagesPerSecondMax} messages in a second; ${LIMITED_ADVICE}`, true);
     } else if (this.#budget?.read(bytes) === false) {
-      this.end('limited', 'too many messages while the work budget is used up', true);
+      this.end('limited', `too many messages while the work budget is used up; ${LIMITED_ADVICE}`, true);
     }
   }
 
   #application(message: FixMessage): undefined {
+    this.#parts.counts?.take(this, message);
     this.market?.message(message);
     return undefined;
+  }
+
+  /** Before it is admitted, only its refusal is recorded. */
+  #told(event: SessionEvent): void {
+    if (event.is === 'logout') this.#logoutText = event.text;
+    if (this.key !== undefined) this.#parts.records?.told(this.id, event);
   }
 
   #noteHandedOver(): void {
@@ -319,6 +339,7 @@ export class FixConnection implements LoggedConnection {
     this.market?.close(false);
     const kind =
       this.#endKind ?? (reason === LOGGED_OUT ? 'left' : this.credential === undefined ? 'refused' : 'protocol');
-    this.#parts.onEnded(this, kind, reason);
+    // A client that answers our Logout does not tell why it was sent.
+    this.#parts.onEnded(this, kind, this.#logoutText ?? reason);
   }
 }

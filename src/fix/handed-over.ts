@@ -12,6 +12,8 @@ export class HandedOver {
   /** All messages before this number are handed over. @param micros time of day */
   note(next: number, micros: number): void {
     const last = (this.#count - 1) % TIMES_MAX;
+    // The numbers have started over.
+    if (this.#count > 0 && next < (this.#numbers[last] as number)) this.#count = 0;
     if (this.#count > 0 && this.#numbers[last] === next) return;
     if (this.#count > 0 && micros - (this.#micros[last] as number) < APART_MICROS) return;
     const at = this.#count++ % TIMES_MAX;

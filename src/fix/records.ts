@@ -1,16 +1,18 @@
 /** What the journal records of FIX connections, market data apart (market/client-journal.ts). */
 
 import type { Credential, Entitlements } from '../auth/credential.js';
-import { declaredOf } from '../auth/declared-use.js';
+import { rightsOf } from '../auth/recorded-rights.js';
 import { listedOf } from '../protocol/record-limits.js';
 import type { Stream } from '../protocol/topics.js';
 import type { FixEnd } from '../threads/fix-stats.js';
 import type { NewRecord } from '../threads/journal-records.js';
-import type { LoggedConnection } from './access.js';
+import type { LoggedConnection, LogonRefusal, RefusedConnection } from './access.js';
 import { ClientJournal } from './market/client-journal.js';
 import { type JournalOptions, ViewJournal } from './market/view-journal.js';
+import type { SessionEvent } from './session/contract.js';
 import type { FixMessage } from './wire/message.js';
 import { MsgType, Tag } from './wire/tags.js';
+import { REJECT_TEXTS } from './wire/validation.js';
 
 const ENDPOINT = 'fix';
 const TEXT_MAX = 256;
@@ -20,6 +22,7 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   [MsgType.logon, 'logon'],
   [MsgType.logout, 'logout'],
   [MsgType.resendRequest, 'resend_request'],
+  [MsgType.sequenceReset, 'sequence_reset'],
 ]);
 /** By SubscriptionRequestType (263). */
 const REQUESTS: ReadonlyMap<string, string> = new Map([
@@ -45,19 +48,44 @@ export class FixRecords {
   }
 
   /** The client is logged on. */
-  connected({ id, address }: LoggedConnection, credential: Credential, { granted }: Entitlements): void {
+  connected({ id, address }: LoggedConnection, credential: Credential, entitlements: Entitlements): void {
     const { tier } = credential;
     const [c, user] = [this.#c(id), userOf(credential)];
     const { worker: w } = this.#options;
     this.#record({ k: 'connected', c, w, transport: 'fix', endpoint: ENDPOINT, format: 'fix', address, ...user, tier });
-    this.#record({ k: 'authenticated', c, ...user, tier, ...rightsOf(credential, granted) });
+    this.authenticated({ id }, credential, entitlements);
     this.#record({ k: 'command', c, action: 'logon' });
   }
 
-  refused({ id, address, credential }: LoggedConnection): void {
+  /** The client has these rights from now on. */
+  authenticated({ id }: Pick<LoggedConnection, 'id'>, credential: Credential, entitlements: Entitlements): void {
+    const { apiKeyId, tier } = credential;
+    const by = apiKeyId === undefined ? 'token' : 'api_key';
+    const who = { ...userOf(credential), tier, by } as const;
+    this.#record({ k: 'authenticated', c: this.#c(id), ...who, ...rightsOf(credential, entitlements) });
+  }
+
+  refused({ id, address, credential }: RefusedConnection, { status, code, text: reason }: LogonRefusal): void {
     const user = credential && userOf(credential);
-    const code = String(this.#options.codes.refused);
-    this.#record({ k: 'refused', c: this.#c(id), what: 'connection', code, ...user, address });
+    this.#record({ k: 'refused', c: this.#c(id), what: 'connection', status, code, reason, ...user, address });
+  }
+
+  /** What the gateway sent of the session of a client that is logged on. */
+  told(connection: number, event: SessionEvent): void {
+    const c = this.#c(connection);
+    switch (event.is) {
+      case 'rejected':
+        this.#record(rejectionOf(c, event));
+        break;
+      case 'asked':
+        this.#record({ k: 'resend_asked', c, from: event.from });
+        break;
+      case 'filled':
+        this.#record({ k: 'filled', c, from: event.from, to: event.to, again: event.again });
+        break;
+      case 'logout':
+        this.#record({ k: 'logout', c, reason: event.text });
+    }
   }
 
   ended({ id, buffered }: LoggedConnection & { readonly buffered: number }, kind: FixEnd, reason: string): void {
@@ -95,14 +123,12 @@ export class FixRecords {
 
 const userOf = ({ sub }: Credential) => (sub === '' ? undefined : { user: sub });
 
-function rightsOf(credential: Credential, granted: readonly string[]) {
-  const { apiKeyId, expiresAtMs } = credential;
-  return {
-    by: apiKeyId === undefined ? 'token' : 'api_key',
-    ...declaredOf(credential),
-    ...listed('entitlements', granted),
-    ...(Number.isFinite(expiresAtMs) ? { expires_at: expiresAtMs * 1000 } : undefined),
-  } as const;
+/** The text of a Reject, and what it refers to. */
+function rejectionOf(c: string, { message, rejection }: Extract<SessionEvent, { is: 'rejected' }>): NewRecord {
+  const { reason, tag, text = REJECT_TEXTS[reason] } = rejection;
+  const of = [`45=${message.seqNum}`, `372=${message.type}`, ...(tag === undefined ? [] : [`371=${tag}`])].join(', ');
+  const code = `${Tag.sessionRejectReason}=${reason}`;
+  return { k: 'refused', c, what: 'command', code, reason: `${text} (${of})`.slice(0, TEXT_MAX) };
 }
 
 /** @param message a MarketDataRequest */

@@ -4,7 +4,8 @@ import type { Credential } from '../auth/credential.js';
 import type { Config, FixConfig } from '../config/environment.js';
 import type { FixEnd } from '../threads/fix-stats.js';
 import type { JournalOutlet } from '../threads/journal-outlet.js';
-import type { FixAccess, FixLog } from './access.js';
+import type { FixAccess, FixLog, LogonRefusal } from './access.js';
+import type { FixCommandCounts } from './command-counts.js';
 import { FixConnection } from './connection.js';
 import { FixListener } from './listener.js';
 import type { FixViews } from './market/views.js';
@@ -19,7 +20,19 @@ export const TICK_MS = 100;
 export const SAVE_MS = 1_000;
 /** As long as a Logon may take. */
 const HANDSHAKE_MS_MAX = 10_000;
-const UNRECORDED = 'the journal cannot be written; log on later, or at another gateway';
+/** Another session of the same user and SenderCompID is open. */
+const TAKEN: LogonRefusal = { status: 429, code: 'rate_limited', text: 'another session has this identity' };
+/** What an HTTP request gets that is none. */
+const MALFORMED = { status: 400, code: 'invalid_message' };
+const REVOKED = 'credential revoked; log on with another one';
+const OTHER_USER = 'the API key belongs to another user now; log on again';
+const UNRECORDED: LogonRefusal = {
+  status: 503,
+  code: 'journal_unavailable',
+  text: 'the journal cannot be written; log on later, or at another gateway',
+};
+const TOO_OFTEN: LogonRefusal = { status: 429, code: 'rate_limited', text: 'too many connections of this address' };
+const TOO_MANY: LogonRefusal = { status: 503, code: 'unavailable', text: 'too many clients have not logged on yet' };
 
 interface ServerParts {
   readonly config: Config;
@@ -28,6 +41,8 @@ interface ServerParts {
   readonly log: FixLog;
   /** Undefined: nothing is recorded. */
   readonly records: FixRecords | undefined;
+  /** Undefined: there is no surveillance. */
+  readonly counts: FixCommandCounts | undefined;
   readonly views: FixViews;
   /** Undefined: there is no journal. */
   readonly journal: Pick<JournalOutlet, 'isRefusing'> | undefined;
@@ -87,7 +102,7 @@ export class FixServer {
   readonly #listener: FixListener;
   #resetAtMs: number;
   /** Why no client may log on; undefined: clients may. */
-  #closedFor: string | undefined;
+  #closedFor: LogonRefusal | undefined;
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
@@ -118,7 +133,7 @@ export class FixServer {
 
   /** Refuses new logons from now on. */
   refuseLogons(text: string): void {
-    this.#closedFor = text;
+    this.#closedFor = { status: 503, code: 'unavailable', text };
   }
 
   /** Writes what all connections were sent in this turn, institutional ones first. */
@@ -161,17 +176,32 @@ export class FixServer {
   /** Another gateway has taken this session. */
   lost(key: string): void {
     for (const connection of this.connections) {
-      if (connection.key === key) connection.end('regular', 'this session continues at another gateway', true);
+      if (connection.key === key)
+        connection.end(
+          'regular',
+          'this session continues at another gateway; log on here once it has ended there',
+          true,
+        );
     }
   }
 
-  /** Ends sessions whose credentials are not good any more, and topics that the others may not have. */
-  recheck(): void {
+  /**
+   * Ends sessions whose credentials are not good any more, and applies what the others may have now.
+   * @param removedKeys API keys that are gone or have another secret
+   */
+  recheck(removedKeys: readonly string[] = []): void {
+    const removed = new Set(removedKeys);
     for (const connection of this.connections) {
       const { credential } = connection;
       if (credential === undefined) continue;
-      if (!this.#parts.access.isStillGood(credential)) connection.end('revoked', 'credential revoked', true);
-      else connection.market?.recheck();
+      const isRemoved = credential.apiKeyId !== undefined && removed.has(credential.apiKeyId);
+      const current = isRemoved ? undefined : this.#parts.access.current(credential);
+      if (current === undefined) connection.end('revoked', REVOKED, true);
+      else if (current.sub !== credential.sub) connection.end('revoked', OTHER_USER, true);
+      else {
+        this.#parts.access.change(credential, current);
+        connection.renew(current);
+      }
     }
     this.flush();
   }
@@ -184,9 +214,16 @@ export class FixServer {
 
   /** Clients that are not logged on are limited, all of them and by address. */
   #mayConnect({ remoteAddress = '' }: Socket, handshakes: number): boolean {
-    const { access, addressOf, config } = this.#parts;
+    const { access, addressOf, config, log, nextId, records } = this.#parts;
+    const address = addressOf(remoteAddress);
     const pending = this.connections.size - this.#identities.size + handshakes;
-    return access.attempt(addressOf(remoteAddress)) && pending < config.limits.pendingMax;
+    const isTooOften = !access.attempt(address);
+    if (!isTooOften && pending < config.limits.pendingMax) return true;
+    const client = { id: nextId(), address, credential: undefined };
+    const refusal = isTooOften ? TOO_OFTEN : TOO_MANY;
+    records?.refused(client, refusal);
+    log.refused(client, refusal);
+    return false;
   }
 
   #connected(socket: Socket): void {
@@ -214,11 +251,11 @@ export class FixServer {
       }
       const { username, password } = request;
       const verified = await access.verify(username, password, connection.address);
-      if (typeof verified === 'string') connection.refuse(verified);
+      if ('status' in verified) connection.refuse(verified);
       else if (this.connections.has(connection)) await this.#admit(connection, request, verified);
     } catch (cause) {
       onFault('FIX logon', cause);
-      connection.refuse('internal error');
+      connection.refuse({ status: 503, code: 'internal', text: 'internal error; log on again later' });
     } finally {
       this.flush();
     }
@@ -228,7 +265,7 @@ export class FixServer {
     const { access, numbers, log, records } = this.#parts;
     const identity = `${senderCompId}\n${credential.sub}`;
     if (this.#identities.has(identity)) {
-      connection.drop('another session has this identity');
+      connection.refuse(TAKEN, true);
       return;
     }
     const full = access.enter(connection.address, credential);
@@ -244,18 +281,18 @@ export class FixServer {
     connection.isOpening = false;
     if (!this.connections.has(connection)) this.#identities.delete(identity);
     if (opened.numbers === undefined) {
-      connection.refuse(opened.detail);
+      connection.refuse({ status: 503, code: 'unavailable', text: opened.detail });
       return;
     }
     // While the numbers were read, the client may have left, and its credential may have been revoked.
-    const isGood = access.isStillGood(credential);
-    if (!isGood || !this.connections.has(connection)) {
+    const current = access.current(connection.credential ?? credential);
+    if (current === undefined || !this.connections.has(connection)) {
       numbers.release(opened.key, opened.numbers);
-      connection.refuse('credential revoked');
+      connection.refuse({ status: 401, code: 'unauthorized', text: REVOKED });
       return;
     }
-    records?.connected(connection, credential, access.entitlementsOf(credential));
-    connection.admit(opened.key, credential, opened.numbers);
+    records?.connected(connection, current, access.entitlementsOf(current));
+    connection.admit(opened.key, current, opened.numbers);
     if (!connection.session.isActive) return;
     this.ended.logons++;
     log.connected(connection);
@@ -264,6 +301,7 @@ export class FixServer {
   #ended(connection: FixConnection, kind: FixEnd, reason: string): void {
     const { access, numbers, log, records } = this.#parts;
     const { credential, key, session, address, identity } = connection;
+    const refusal = connection.refusal ?? { ...MALFORMED, text: reason };
     this.connections.delete(connection);
     this.#unflushed.delete(connection);
     // Another connection would take the numbers at the same time, and lose them when this one releases them.
@@ -285,8 +323,8 @@ export class FixServer {
     ended.sentBytes += connection.sentBytes;
     ended.stalls += connection.stalls;
     if (key !== undefined) records?.ended(connection, kind, reason);
-    else if (kind === 'refused') records?.refused(connection);
-    if (kind === 'refused') log.refused(connection, reason);
+    else if (kind === 'refused') records?.refused(connection, refusal);
+    if (kind === 'refused') log.refused(connection, refusal);
     else if (credential !== undefined) log.ended(connection, kind, reason);
   }
 

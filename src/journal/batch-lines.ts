@@ -27,6 +27,8 @@ interface Group {
   readonly view: KnownView;
   readonly epoch: number;
   readonly isWhole: boolean;
+  /** Each run is all messages between its ends, one step apart; undefined: nothing tells yet. */
+  isStepwise: boolean | undefined;
   runs: string;
   count: number;
   micros: number;
@@ -119,14 +121,17 @@ export class BatchLines {
     const prev = rows[at + EmitRow.prev] as number;
     const seq = rows[at + EmitRow.seq] as number;
     const messages = rows[at + EmitRow.messages] as number;
-    const group = this.#groupOf(number, view, epoch, prev === WHOLE);
-    const run = messages > 1 ? `[${prev},${seq},${messages}]` : `[${prev === WHOLE ? seq : prev},${seq}]`;
+    const isWhole = prev === WHOLE;
+    // A single step reads the same in both forms.
+    const isStepwise = isWhole || seq - prev === 1 ? undefined : messages > 1;
+    const group = this.#groupOf(number, view, epoch, isWhole, isStepwise);
+    const run = `[${isWhole ? seq : prev},${seq}]`;
     group.runs = group.count === 0 ? run : `${group.runs},${run}`;
     group.count++;
     group.micros = Math.max(group.micros, rows[at + EmitRow.micros] as number);
   }
 
-  #groupOf(number: number, view: KnownView, epoch: number, isWhole: boolean): Group {
+  #groupOf(number: number, view: KnownView, epoch: number, isWhole: boolean, isStepwise: boolean | undefined): Group {
     const { topic } = view.members;
     let groups = this.#groups.get(topic);
     if (groups === undefined) {
@@ -135,10 +140,14 @@ export class BatchLines {
     }
     const open = groups.get(number);
     if (open !== undefined) {
-      if (open.epoch === epoch && open.isWhole === isWhole && open.count < RUNS_MAX) return open;
+      const isSameForm = (open.isStepwise ?? isStepwise) === (isStepwise ?? open.isStepwise);
+      if (open.epoch === epoch && open.isWhole === isWhole && isSameForm && open.count < RUNS_MAX) {
+        open.isStepwise ??= isStepwise;
+        return open;
+      }
       this.#write(open);
     }
-    const group = { view, epoch, isWhole, runs: '', count: 0, micros: 0 };
+    const group = { view, epoch, isWhole, isStepwise, runs: '', count: 0, micros: 0 };
     groups.set(number, group);
     return group;
   }
@@ -154,7 +163,7 @@ export class BatchLines {
     for (const topic of this.#groups.keys()) this.#end(topic);
   }
 
-  #write({ view, epoch, isWhole, runs, micros }: Group): void {
+  #write({ view, epoch, isWhole, isStepwise, runs, micros }: Group): void {
     if (view.user !== undefined) {
       const pseudonym = this.#pseudonyms.pseudonym('user', view.user);
       if (pseudonym !== view.pseudonym) {
@@ -163,9 +172,9 @@ export class BatchLines {
       }
     }
     const epochText = this.#epochText(view.number, epoch);
-    const whole = isWhole ? ',"whole":true' : '';
+    const form = isWhole ? ',"whole":true' : isStepwise === true ? ',"stepwise":true' : '';
     this.#lines.push(
-      `{"t":${Math.round(micros)},"k":"emit",${view.text},"epoch":${epochText},"runs":[${runs}]${whole}}`,
+      `{"t":${Math.round(micros)},"k":"emit",${view.text},"epoch":${epochText},"runs":[${runs}]${form}}`,
     );
   }
 }

@@ -41,7 +41,7 @@ export async function addBlocks(segment: SegmentFile, chain: BlockChain): Promis
   return { lines, end, isWhole: lines.length === count, times };
 }
 
-export async function headOf(segment: SegmentFile): Promise<Readonly<Record<string, unknown>> | undefined> {
+async function headOf(segment: SegmentFile): Promise<Readonly<Record<string, unknown>> | undefined> {
   for await (const { bytes } of readLines(segment)) return parseLine(bytes);
   return undefined;
 }

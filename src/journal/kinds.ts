@@ -9,7 +9,7 @@
  * on that view and the `paused`, `unsubscribed` or `closed` that follows. "Handed" means given to the WebSocket library for its
  * socket. `paused` marks what the library may have dropped. What a closing socket still buffers is lost, and so may be what was published
  * in the last turn of the thread's loop before `closed`. `confirmed` proves what reached the client. A thread that dies loses what it has
- * not posted: the last 100 ms. In topics whose frames are arrays (analytics), a run `[prev_seq, seq]` is one frame with all messages
+ * not posted: the last 100 ms. In topics whose frames are arrays (analytics), a run is one frame with all messages
  * after `prev_seq` up to `seq`.
  */
 import { z } from 'zod';
@@ -30,8 +30,8 @@ const seq = count;
 const epoch = z.string();
 const micros = z.number().nonnegative();
 
-/** `[prev_seq, seq]` is one message; `[prev_seq, seq, n]` is n messages, each one step after the one before it. */
-const run = z.union([z.tuple([seq, seq]), z.tuple([seq, seq, count])]);
+/** `[prev_seq, seq]`. */
+const run = z.tuple([seq, seq]);
 
 /** A view: a topic at a class in a format. Absent members have their default. */
 const view = {
@@ -83,7 +83,7 @@ export const KINDS = {
     tier: z.enum(TIERS),
   }),
   authenticated: kind(
-    'Who the client is and what it may see: at the start, and after each new credential. `entitlements` includes what roles and defaults grant.',
+    'Who the client is and what it may see: at the start, and after each new credential. `entitlements` includes what roles and defaults grant; `reserved` is the market data that `POLICY_FILE` keeps for roles that the client lacks.',
     {
       c: connection,
       user: z.string().optional(),
@@ -94,22 +94,47 @@ export const KINDS = {
       use: text.optional(),
       entitlements: list,
       more: count.optional(),
+      /** Topics of market data that `POLICY_FILE` withholds, because they require a role that the credential lacks. */
+      reserved: list.optional(),
+      reserved_more: count.optional(),
       /** µs since the Unix epoch; absent: the credential does not expire. */
       expires_at: micros.optional(),
     },
   ),
-  refused: kind('A connection, a command or topics are refused, with the code that the client gets.', {
-    c: connection.optional(),
-    what: z.enum(['connection', 'command', 'topic']),
-    status: count.optional(),
-    code: text,
-    topic: z.string().optional(),
-    stream: text.optional(),
-    symbols: list.optional(),
-    more: count.optional(),
-    product: text.optional(),
-    user: z.string().optional(),
-    address: z.string().optional(),
+  refused: kind(
+    'A connection, a command or topics are refused, with the code that the client gets and, for a connection, the reason. For a FIX ' +
+      'message, `code` is the field that says why (`373=11`, `380=3`, `281=3`), `id` the MDReqID, and `reason` the text (58).',
+    {
+      c: connection.optional(),
+      what: z.enum(['connection', 'command', 'topic']),
+      status: count.optional(),
+      code: text,
+      id: view.id,
+      reason: text.optional(),
+      topic: z.string().optional(),
+      stream: text.optional(),
+      symbols: list.optional(),
+      more: count.optional(),
+      product: text.optional(),
+      user: z.string().optional(),
+      address: z.string().optional(),
+    },
+  ),
+  resend_asked: kind(
+    'FIX: messages of the client are missing from `from` on; the gateway asks for them (ResendRequest).',
+    {
+      c: connection,
+      from: count,
+    },
+  ),
+  filled: kind(
+    'FIX: the client lacks messages `from` to `to`. `again` of them are sent again as they were; the others, market data among them, are ' +
+      'filled (SequenceReset), and whole documents follow.',
+    { c: connection, from: count, to: count, again: count },
+  ),
+  logout: kind('FIX: the gateway logs the client out; `reason` is the text (58). `closed` follows.', {
+    c: connection,
+    reason: text,
   }),
   command: kind('A client’s command. The text of a room message is never recorded.', {
     c: connection,
@@ -244,6 +269,8 @@ export const KINDS = {
       runs: z.array(run),
       /** Whole documents instead of changes. */
       whole: z.literal(true).optional(),
+      /** A run is all messages after `prev_seq` up to `seq`, each one step after the one before it. Absent: a run is one message. */
+      stepwise: z.literal(true).optional(),
     },
   ),
   clock: kind('How far the system clock is from UTC, as chrony reports it; null where that is unknown.', {

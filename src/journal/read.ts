@@ -30,9 +30,15 @@ export async function* recordsOf(folder: string, period: TimeRange = ALWAYS): As
       const record = parseLine(bytes);
       const t = record?.t;
       if (record === undefined || typeof t !== 'number' || t < from || t > to) continue;
-      yield { t, record, line: bytes.subarray(0, -1) };
+      yield { t, record: record.stepwise === true ? counted(record) : record, line: bytes.subarray(0, -1) };
     }
   }
+}
+
+/** A run of several messages, `[prev, seq]`, as `[prev, seq, messages]`. */
+function counted(record: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const runs = Array.isArray(record.runs) ? (record.runs as readonly (readonly [prev: number, seq: number])[]) : [];
+  return { ...record, runs: runs.map(([prev, seq]) => [prev, seq, seq - prev]) };
 }
 
 /**

@@ -18,7 +18,7 @@ export interface TimeRange {
 
 const ANY_TIME: TimeRange = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 
-export interface TimedSegment {
+interface TimedSegment {
   readonly segment: SegmentFile;
   /** No record lies outside. */
   readonly times: TimeRange;

@@ -1,6 +1,5 @@
 /** The entry of the journal thread: connects a `Journal` to the producers and to the main thread. */
 
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { textOf } from '../feed-contract/error-text.js';
@@ -9,7 +8,9 @@ import { JournalCells } from '../threads/journal-cells.js';
 import type { FromJournal, JournalBatch, ToJournal } from '../threads/journal-records.js';
 import { WritersLock } from './held-folder.js';
 import { Journal } from './journal.js';
-import { KEYS_FOLDER, parseMasterKeys } from './privacy/key-wrap.js';
+import { noteEraseAfter } from './privacy/erase-policy.js';
+import { KEYS_FOLDER } from './privacy/key-wrap.js';
+import { ownMasterKeys, readMasterKeys } from './privacy/master-key-file.js';
 import { SubjectKeys } from './privacy/subject-keys.js';
 import { Retention } from './retention.js';
 import type { ClockQuality } from './segments.js';
@@ -44,7 +45,10 @@ async function open(): Promise<void> {
   const openKeys = () =>
     new SubjectKeys({
       folder: keysFolder,
-      masters: () => parseMasterKeys(readFileSync(settings.masterKeyFile, 'utf8')),
+      masters: () =>
+        settings.hasOwnMasterKey
+          ? ownMasterKeys(settings.masterKeyFile, keysFolder)
+          : readMasterKeys(settings.masterKeyFile),
       nowMs: () => nowMicros() / MICROS_PER_MS,
     });
   const retention = new Retention({
@@ -64,6 +68,7 @@ async function open(): Promise<void> {
     onFault: (what, cause) => post({ type: 'fault', what, detail: String(cause) }),
   });
   await writer.open();
+  noteEraseAfter(settings.folder, settings.eraseAfterMs ?? 0);
   const journal = new Journal({
     folder,
     lock: new WritersLock(folder, data.lock),

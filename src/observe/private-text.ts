@@ -26,7 +26,7 @@ export function withNames(fields: Fields, nameOf: NameOf): Fields {
   const named = new Map<string, string>();
   const remembered: NameOf = (kind, text) => {
     const name = nameOf(kind, text);
-    if (text.length >= NAME_LENGTH_MIN) named.set(text, name);
+    named.set(text, name);
     return name;
   };
   const result = renamedFields(fields, remembered);
@@ -36,14 +36,18 @@ export function withNames(fields: Fields, nameOf: NameOf): Fields {
 /** A line's other texts may quote those whom it names. */
 function withoutNames(value: unknown, named: ReadonlyMap<string, string>): unknown {
   if (typeof value === 'string') {
-    return [...named].reduce((text, [raw, name]) => (text.includes(raw) ? replaced(text, raw, name) : text), value);
+    return [...named].reduce((text, [raw, name]) => withoutName(text, raw, name), value);
   }
   if (Array.isArray(value)) return value.map(item => withoutNames(item, named));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutNames(inner, named)]));
 }
 
-/** Replaces a name where it is no part of a longer word. */
+/** Replaces a name where it is no part of a longer word. Names that are too short to tell from words stay. */
+export function withoutName(text: string, raw: string, name: string): string {
+  return raw.length >= NAME_LENGTH_MIN && text.includes(raw) ? replaced(text, raw, name) : text;
+}
+
 function replaced(text: string, raw: string, name: string): string {
   let result = '';
   let at = 0;

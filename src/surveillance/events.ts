@@ -10,13 +10,18 @@ export interface OrderEvent {
   readonly symbol: string;
   readonly orderId: string;
   readonly action: 'created' | 'replaced' | 'partially_filled' | 'filled' | 'cancelled' | 'rejected';
-  readonly side: Side;
+  /** Undefined when the message does not say. */
+  readonly side: Side | undefined;
   /** Undefined for an order without a limit. */
   readonly price: number | undefined;
   /** Of the whole order, as it is now; 0 when the message does not say. */
   readonly quantity: number;
   /** Of the whole order so far. */
   readonly filled: number;
+  /** A market maker's quote, which counts twice in ratios. */
+  readonly isQuote: boolean;
+  /** Cancelled by the venue, as at the end of a session: that says nothing about its user. */
+  readonly isByVenue: boolean;
 }
 
 export interface TradeEvent {

@@ -1,4 +1,5 @@
 /** From a publisher's message (ops/publishing.md) to the event that detectors watch. */
+import { parseExact } from '../protocol/exact-json.js';
 import { MsgpackReader } from '../protocol/msgpack-reader.js';
 import { userOfToken } from '../protocol/user-subject.js';
 import { Depths } from './depths.js';
@@ -82,7 +83,8 @@ export class Intake {
       const isBinary = (payload[0] ?? 0) >= MSGPACK_MIN;
       const value: unknown = isBinary
         ? this.#msgpack.read(payload, 0, payload.length)
-        : JSON.parse(this.#decoder.decode(payload));
+        : // Ids may be numbers that a double cannot hold.
+          parseExact(this.#decoder.decode(payload));
       const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
       return isMap ? (value as Readonly<Record<string, unknown>>) : undefined;
     } catch {

@@ -1,4 +1,5 @@
 /** Reads what publishers write (ops/publishing.md) as events for the detectors. */
+import { ExactNumber } from '../protocol/exact-number.js';
 import { timeText } from '../protocol/time-text.js';
 import type { OrderEvent, Side, TradeEvent } from './events.js';
 
@@ -11,6 +12,9 @@ const ACTIONS: ReadonlySet<string> = new Set([
   'rejected',
 ]);
 
+/** Who cancels an order besides its user. The contract writes `exchange`; venues also use the others. */
+const VENUES: ReadonlySet<unknown> = new Set(['exchange', 'venue', 'market', 'system', 'operator']);
+
 type Members = Readonly<Record<string, unknown>>;
 
 /** @param user whom the subject names. @param receivedMicros counts when the message has no time. @returns undefined when it says too little */
@@ -18,7 +22,7 @@ export function parseOrder(message: Members, user: string, receivedMicros: numbe
   const { action, order_id: id, symbol, quantity, filled_quantity: filled, price, timestamp } = message;
   const side = sideOf(message.side);
   if (typeof action !== 'string' || !ACTIONS.has(action)) return undefined;
-  if (side === undefined || !isName(id) || typeof symbol !== 'string' || symbol === '') return undefined;
+  if (!isName(id) || typeof symbol !== 'string' || symbol === '') return undefined;
   return {
     kind: 'order',
     atMicros: microsOf(timestamp) ?? receivedMicros,
@@ -30,6 +34,8 @@ export function parseOrder(message: Members, user: string, receivedMicros: numbe
     price: numberOf(price),
     quantity: amountOf(quantity),
     filled: amountOf(filled),
+    isQuote: lowerCase(message.order_type) === 'quote',
+    isByVenue: VENUES.has(lowerCase(message.cancelled_by)),
   };
 }
 
@@ -53,9 +59,11 @@ export function parseTrade(message: Members, receivedMicros: number): TradeEvent
 }
 
 function sideOf(side: unknown): Side | undefined {
-  const text = typeof side === 'string' ? side.toLowerCase() : '';
+  const text = lowerCase(side);
   return text === 'buy' || text === 'sell' ? text : undefined;
 }
+
+const lowerCase = (value: unknown): string => (typeof value === 'string' ? value.toLowerCase() : '');
 
 /** Empty text names nothing: two parties that are both left empty are not the same user. */
 const isName = (value: unknown): value is string | number | bigint =>
@@ -63,7 +71,8 @@ const isName = (value: unknown): value is string | number | bigint =>
 
 /** An amount as publishers write it; near enough for comparisons. */
 export function numberOf(value: unknown): number | undefined {
-  const number = (typeof value === 'string' && value !== '') || typeof value === 'bigint' ? Number(value) : value;
+  const isWritten = (typeof value === 'string' && value.trim() !== '') || typeof value === 'bigint';
+  const number = isWritten || value instanceof ExactNumber ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
 }
 

@@ -15,8 +15,8 @@ const SECOND_MICROS = 1_000_000;
 const REPORTED_MAX = 100_000;
 
 export class Surveillance {
-  readonly #repeatMicros: number;
-  readonly #exempt: ReadonlySet<string>;
+  #repeatMicros = 0;
+  #exempt: ReadonlySet<string> = new Set();
   readonly #onAlert: Report;
   readonly #reported = new BoundedMap<string, number>(REPORTED_MAX);
   readonly #orderToTrade: OrderToTrade;
@@ -27,16 +27,31 @@ export class Surveillance {
   readonly #clientBehaviour: ClientBehaviour;
 
   constructor(thresholds: Thresholds, onAlert: Report) {
-    this.#repeatMicros = thresholds.repeat_seconds * SECOND_MICROS;
-    this.#exempt = new Set(thresholds.exempt_users);
     this.#onAlert = onAlert;
     const report = (alert: Alert) => this.#report(alert);
-    this.#orderToTrade = new OrderToTrade(thresholds.order_to_trade, report);
-    this.#quoteStuffing = new QuoteStuffing(thresholds.quote_stuffing, report);
-    this.#layering = new Layering(thresholds.layering, report);
-    this.#washTrades = new WashTrades(thresholds.wash_trades, report);
-    this.#momentumIgnition = new MomentumIgnition(thresholds.momentum_ignition, report);
+    this.#orderToTrade = new OrderToTrade(thresholds, report);
+    this.#quoteStuffing = new QuoteStuffing(thresholds, report);
+    this.#layering = new Layering(thresholds, report);
+    this.#washTrades = new WashTrades(thresholds, report);
+    this.#momentumIgnition = new MomentumIgnition(thresholds, report);
     this.#clientBehaviour = new ClientBehaviour(thresholds, report);
+    this.#apply(thresholds);
+  }
+
+  /** Judges by these thresholds from now on, and forgets nothing. */
+  use(thresholds: Thresholds): void {
+    this.#apply(thresholds);
+    this.#orderToTrade.use(thresholds);
+    this.#quoteStuffing.use(thresholds);
+    this.#layering.use(thresholds);
+    this.#washTrades.use(thresholds);
+    this.#momentumIgnition.use(thresholds);
+    this.#clientBehaviour.use(thresholds);
+  }
+
+  #apply({ repeat_seconds, exempt_users }: Thresholds): void {
+    this.#repeatMicros = repeat_seconds * SECOND_MICROS;
+    this.#exempt = new Set(exempt_users);
   }
 
   take(event: MarketEvent): void {
@@ -46,6 +61,7 @@ export class Surveillance {
       this.#layering.order(event);
     } else if (event.kind === 'trade') {
       this.#orderToTrade.trade(event);
+      this.#layering.trade(event);
       this.#washTrades.trade(event);
       this.#momentumIgnition.trade(event);
     } else this.#layering.depth(event);

@@ -61,6 +61,7 @@ const REPORT: UsageReport = {
       faults: ['000002.mjl line 17: block 12 was changed'],
       dropped_records: 3,
       unreadable_lines: 0,
+      clock_set_back: 0,
     },
   ],
   totals: [],

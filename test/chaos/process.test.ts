@@ -15,7 +15,7 @@ import { TEST_SECRET, testToken } from '../support/gateway.js';
 import { until } from '../support/until.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 const SPARE_DESCRIPTORS = 40;
 const FLOOD = 120;
 /** Of one processor; a listener that spins takes a whole one. */

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FREE_FAILURES } from '../../src/admin/attempt-limiter.js';
 import { startGateway, type TestGateway } from '../support/gateway.js';
-import { until } from '../support/until.js';
+import { PATIENCE_MS, until } from '../support/until.js';
 
 const TOKEN = 'an-admin-token-of-more-than-32-bytes';
 
@@ -28,7 +28,7 @@ async function upgradeStatus(gateway: TestGateway, ...headers: readonly string[]
   socket.on('data', chunk => {
     text += chunk;
   });
-  await until(() => text.includes('\r\n\r\n'), 5000, 'an answer');
+  await until(() => text.includes('\r\n\r\n'), PATIENCE_MS, 'an answer');
   socket.destroy();
   return Number(/^HTTP\/1.1 (\d{3})/.exec(text)?.[1]);
 }

@@ -12,7 +12,7 @@ import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { TestPublisher } from '../support/publisher.js';
 import { compressed, RawClient } from '../support/raw-client.js';
 import { TcpGate } from '../support/tcp-gate.js';
-import { until } from '../support/until.js';
+import { PATIENCE_MS, until } from '../support/until.js';
 import { frame, OP } from '../support/wire-frames.js';
 
 const ends: (() => Promise<unknown>)[] = [];
@@ -74,7 +74,11 @@ describe('the door', () => {
       ...headers,
     ];
     const { socket, text } = await tcp(gateway, `${lines.join('\r\n')}\r\n\r\n`);
-    await until(() => text().includes('\r\n\r\n') || socket.destroyed, 5000, `an answer to ${target.slice(0, 80)}`);
+    await until(
+      () => text().includes('\r\n\r\n') || socket.destroyed,
+      PATIENCE_MS,
+      `an answer to ${target.slice(0, 80)}`,
+    );
     return text();
   }
   const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1] ?? 0);

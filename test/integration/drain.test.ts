@@ -29,7 +29,8 @@ interface Visitor {
 }
 
 async function crowd(env: Record<string, string> = {}): Promise<{ gateway: TestGateway; visitors: Visitor[] }> {
-  const gateway = await startGateway({ WORKERS: '2', SIM_RATE: '20', DRAIN_TIMEOUT: '20s', ...env });
+  // Few changes: this process reads those of all clients.
+  const gateway = await startGateway({ WORKERS: '2', SIM_RATE: '5', DRAIN_TIMEOUT: '20s', ...env });
   ends.push(() => gateway.stop('SIGINT'));
   const url = `${gateway.url}/ws/quotes?symbols=AAPL,MSFT,GOOGL&token=${await testToken()}`;
   const visitors: Visitor[] = [];
@@ -62,13 +63,20 @@ describe('R46 SIGTERM', () => {
   it('R46 leaves the port, then sends clients away one after another, and serves those who are still here', async () => {
     const { gateway, visitors } = await crowd();
     process.kill(gateway.pid, 'SIGTERM');
+    const isReady = async () => {
+      const response = await fetch(`${gateway.adminUrl}/readyz`);
+      return { status: response.status, ...((await response.json()) as { ready: boolean }) };
+    };
+    const refused = await until(async () => {
+      const answer = await isReady();
+      return answer.ready ? undefined : answer;
+    });
+    expect(refused).toEqual({ status: 503, ready: false, missing: ['draining'] });
     await until(() => visitors.some(({ closedMs }) => closedMs > 0), BUSY_MS);
     const held = visitors
       .filter(({ closedMs }) => closedMs === 0)
       .map(({ client }) => ({ client, had: client.frames.length }));
     expect(held.length).toBeGreaterThan(0);
-    const ready = await fetch(`${gateway.adminUrl}/readyz`);
-    expect([ready.status, await ready.json()]).toEqual([503, { ready: false, missing: ['draining'] }]);
     // Another process may have the port by now: nothing listens on it.
     await expect(TestClient.connect(`${gateway.url}/ws`)).rejects.toThrow('ECONNREFUSED');
     expect(await gateway.exited).toBe(0);

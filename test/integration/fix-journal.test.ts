@@ -1,7 +1,10 @@
 /** R70 R73 the journal of FIX sessions, read from its files: what they did, and each message of market data that they got. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { entriesOf, gotBy, positionsIn } from '../support/fix-journal.js';
 import { FixSocket, fixPortOf } from '../support/fix-socket.js';
+import { stampOf } from '../support/fix-wire.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { JournalFolder } from '../support/journal/folder.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
@@ -9,11 +12,15 @@ import { TestPublisher } from '../support/publisher.js';
 import { PATIENCE_MS, until } from '../support/until.js';
 
 const SYMBOL = 'AAPL';
+const OWN = ['depth', 'orderbook', 'trades', 'quotes'].map(stream => `${stream}:${SYMBOL}`);
+const PRODUCTS = { products: [{ code: 'XLON-L2', vendor: 'LSEG', topics: ['depth:LACKED'] }] };
 const folder = new JournalFolder();
 let nats: NatsServer;
 let publisher: TestPublisher;
 let gateway: TestGateway;
 let token: string;
+/** The MsgSeqNum that bob leaves out. */
+let leftOut = 0;
 let records: Readonly<Record<string, unknown>>[];
 const clients: FixSocket[] = [];
 
@@ -28,13 +35,20 @@ const book = (bids: [string, string][], snapshot = false) =>
 async function loggedOn(senderCompId: string, user: string): Promise<FixSocket> {
   const client = new FixSocket(fixPortOf(gateway), senderCompId);
   clients.push(client);
-  const password = user === '' ? token : await testToken({ sub: user, tier: 'institutional' });
+  const password = user === '' ? token : await testToken({ sub: user, tier: 'institutional', entitlements: OWN });
   expect(await client.logOn(password)).toContain('|35=A|');
   return client;
 }
 
 /** @param updateType MDUpdateType */
-function subscribe(client: FixSocket, id: string, depth: number, types: number[], updateType = 1): void {
+function subscribe(
+  client: FixSocket,
+  id: string,
+  depth: number,
+  types: number[],
+  updateType = 1,
+  symbol = SYMBOL,
+): void {
   client.send('V', [
     [262, id],
     [263, 1],
@@ -43,7 +57,7 @@ function subscribe(client: FixSocket, id: string, depth: number, types: number[]
     [267, types.length],
     ...types.map(type => [269, type] as const),
     [146, 1],
-    [55, SYMBOL],
+    [55, symbol],
   ]);
 }
 
@@ -58,7 +72,10 @@ async function changeTo(client: FixSocket, id: string, size: number): Promise<vo
 beforeAll(async () => {
   nats = await startNatsServer();
   publisher = await TestPublisher.connect(nats.url);
+  const products = join(folder.base, 'products.json');
+  writeFileSync(products, JSON.stringify(PRODUCTS));
   gateway = await startGateway({
+    PRODUCTS_FILE: products,
     ...folder.env,
     NATS_URL: nats.url,
     WORKERS: '1',
@@ -69,6 +86,7 @@ beforeAll(async () => {
   });
   token = await testToken({ tier: 'institutional' });
   book([['100', '1']], true);
+  publisher.put('md.books.LACKED', { symbol: 'LACKED', bids: [], asks: [['200', '1']], snapshot: true });
   publisher.put(`md.quotes.${SYMBOL}`, { symbol: SYMBOL, bid: '99', ask: '101', open: '90' });
   await publisher.settled(gateway);
 
@@ -117,6 +135,30 @@ beforeAll(async () => {
   await has(two, /\|262=three\|.*\|270=100\|271=4\|/);
   subscribe(two, 'none', 10, [9]);
   await has(two, /\|35=Y\|/);
+  two.send('Z9');
+  await has(two, /\|35=3\|/);
+  two.send('D');
+  await has(two, /\|35=j\|/);
+  subscribe(two, 'lacks', 10, [0, 1], 1, 'LACKED');
+  await has(two, /\|35=Y\|.*\|262=lacks\|281=3\|/);
+  // A number is left out: the gateway asks for it, and gets it filled.
+  leftOut = two.nextOut++;
+  two.send('0');
+  await has(two, new RegExp(`\\|35=2\\|.*\\|7=${leftOut}\\|`));
+  const next = two.nextOut;
+  two.nextOut = leftOut;
+  two.send(
+    '4',
+    [
+      [123, 'Y'],
+      [36, next],
+    ],
+    [
+      [43, 'Y'],
+      [122, stampOf(Date.now())],
+    ],
+  );
+  two.nextOut = next;
   const refused = new FixSocket(fixPortOf(gateway), 'REFUSED');
   await refused.logOn('mk_0123.456');
   refused.end();
@@ -125,7 +167,7 @@ beforeAll(async () => {
   await gateway.stop();
   await one.closed();
   records = folder.records();
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const client of clients) client.end();
@@ -159,12 +201,43 @@ describe('R70 R73 the journal of FIX sessions', () => {
     const actions = (c: string) =>
       records.filter(record => record.c === c && record.k === 'command').map(r => r.action);
     expect(actions(one)).toEqual(['logon', ...Array(5).fill('subscribe'), 'unsubscribe']);
-    expect(actions(two)).toEqual(['logon', 'subscribe', 'resend_request', 'subscribe', 'logout']);
+    expect(actions(two)).toEqual([
+      'logon',
+      ...['subscribe', 'resend_request', 'subscribe', 'subscribe', 'sequence_reset', 'logout'],
+    ]);
     expect(records).toContainEqual(expect.objectContaining({ k: 'refused', c: two, what: 'command', code: '281=8' }));
-    expect(records).toContainEqual(expect.objectContaining({ k: 'refused', what: 'connection' }));
+    const refusal = { k: 'refused', what: 'connection', status: 401, code: 'unauthorized' };
+    const reason = 'the API key was refused: unknown';
+    expect(records).toContainEqual(expect.objectContaining({ ...refusal, reason }));
     expect(records).toContainEqual(expect.objectContaining({ k: 'closed', c: two, by: 'client', code: 1000 }));
     expect(records).toContainEqual(expect.objectContaining({ k: 'closed', c: one, by: 'gateway' }));
     expect(records).toContainEqual(expect.objectContaining({ k: 'unsubscribed', c: one, id: 'ten' }));
+  });
+
+  it('R70 R73 has what the gateway refused within the session, and which product the client lacks', () => {
+    const refused = records.filter(({ k, c }) => k === 'refused' && c === idOf(1));
+    expect(refused.map(({ t: _t, k: _k, c: _c, ...members }) => members)).toEqual([
+      {
+        ...{ what: 'command', code: '281=8', id: 'none' },
+        reason: 'MDEntryType must be 0, 1, 2, 4, 5, 7 or 8, not 9',
+      },
+      { what: 'command', code: '373=11', reason: expect.stringMatching(/^Invalid MsgType \(45=\d+, 372=Z9.*\)$/) },
+      { what: 'command', code: '380=3', reason: 'Unsupported Message Type' },
+      {
+        ...{ what: 'topic', code: '281=3', id: 'lacks', stream: 'depth', symbols: ['LACKED'], product: 'XLON-L2' },
+        reason: 'not entitled to depth of LACKED: product XLON-L2 of LSEG',
+      },
+    ]);
+  });
+
+  it('R70 R73 has the numbers that the gateway asked for and filled, and the text of its Logout', () => {
+    const of = (kind: string, c: string) => records.filter(record => record.k === kind && record.c === c);
+    expect(of('resend_asked', idOf(1))).toMatchObject([{ from: leftOut }]);
+    expect(of('filled', idOf(1))).toMatchObject([{ from: 2, again: 0 }]);
+    const reason = 'the gateway drains; log on again at another gateway, or here once it has restarted';
+    expect(of('logout', idOf(0))).toMatchObject([{ reason }]);
+    expect(of('logout', idOf(1))).toEqual([]);
+    expect(of('closed', idOf(0))).toMatchObject([{ reason, by: 'gateway' }]);
   });
 
   it('R70 R73 knows by the number that a client asks for from when on it has what it was sent', () => {

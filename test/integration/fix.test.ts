@@ -91,6 +91,21 @@ describe('R73 logon', () => {
   });
 });
 
+it('R73 a client that starts its numbers over within the session keeps its subscriptions, and comes back with the new numbers', async () => {
+  const client = await loggedOn('STARTS-OVER');
+  client.subscribe('a', [SYMBOL]);
+  await client.message(/\|35=W\|34=2\|/);
+  client.nextOut = 1;
+  expect(await client.logOn(token, [[141, 'Y']])).toMatch(/\|35=A\|34=1\|.*\|141=Y\|/);
+  publisher.put(`md.books.${SYMBOL}`, { symbol: SYMBOL, bids: [['99', '4']], asks: [] });
+  await client.message(/\|35=X\|34=2\|.*\|270=99\|271=4\|/);
+  client.send('5');
+  await client.closed();
+  const again = newSocket('STARTS-OVER');
+  again.nextOut = 3;
+  expect(await again.logOn(token)).toMatch(/\|35=A\|34=4\|/);
+});
+
 describe('R73 market data', () => {
   it('R73 is refused without an entitlement', async () => {
     const limited = await loggedOn('LIMITED', await testToken({ sub: 'carol', entitlements: ['depth:MSFT'] }));
@@ -119,7 +134,7 @@ describe('R73 market data', () => {
       [7, 1],
       [16, 0],
     ]);
-    expect(await client.message(/\|35=4\|/)).toMatch(/\|34=1\|.*\|43=Y\|122=[^|]+\|123=Y\|36=4\|/);
+    expect(await client.message(/\|35=4\|/)).toMatch(/\|34=1\|43=Y\|.*\|122=[^|]+\|36=4\|123=Y\|/);
     await until(() => client.messages.filter(message => message.includes('|35=W|')).length === 4, PATIENCE_MS, 'new W');
   });
 
@@ -204,7 +219,7 @@ describe('R73 market data', () => {
   it('R73 an unsupported message type gets a BusinessMessageReject', async () => {
     const client = await loggedOn('ORDERS');
     client.send('D', [[11, 'order-1']]);
-    expect(await client.message(/\|35=j\|/)).toMatch(/\|45=2\|372=D\|380=3\|/);
+    expect(await client.message(/\|35=j\|/)).toMatch(/\|45=2\|58=[^|]+\|372=D\|380=3\|/);
   });
 });
 
@@ -284,7 +299,9 @@ describe('R73 the end of a session', () => {
     const client = newSocket('DRAINED', draining);
     await client.logOn(token);
     const stopped = draining.stop();
-    expect(await client.message(/\|35=5\|/)).toContain('the gateway drains; log on again');
+    expect(await client.message(/\|35=5\|/)).toContain(
+      'the gateway drains; log on again at another gateway, or here once it has restarted',
+    );
     client.send('5');
     expect(await stopped).toBe(0);
   });

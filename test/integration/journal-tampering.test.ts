@@ -26,7 +26,7 @@ beforeAll(async () => {
     text += gateway.stdout();
   }
   writeFileSync(output, text);
-}, 60_000);
+});
 
 afterAll(() => folder.remove());
 

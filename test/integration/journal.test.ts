@@ -15,7 +15,6 @@ import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { until } from '../support/until.js';
 
 const FAULTS = new URL('../support/faults.mjs', import.meta.url).href;
-const TIMEOUT = { timeout: 90_000 };
 const folder = new JournalFolder();
 const faultFile = join(folder.base, 'fault');
 const publicKey = () => createPublicKey(readFileSync(join(folder.path, 'checkpoint.pub.pem')));
@@ -43,7 +42,7 @@ beforeAll(async () => {
   connection = await connect({ servers: nats.url });
   token = await testToken();
   gateway = await startGateway(env());
-}, TIMEOUT.timeout);
+});
 
 afterAll(async () => {
   await gateway?.stop('SIGINT');
@@ -69,54 +68,46 @@ async function comeAndGo(): Promise<void> {
   await client.close();
 }
 
-it(
-  'R70 records the start and what operators order, through the death of a gateway thread and of its own',
-  TIMEOUT,
-  async () => {
-    await comeAndGo();
-    writeFileSync(faultFile, 'worker throw');
-    await until(
-      async () => (await gateway.metric('millrace_worker_restarts_total')) === 1,
-      undefined,
-      'another worker',
-    );
-    await until(async () => (await fetch(`${gateway.adminUrl}/readyz`)).ok, undefined, 'another one listens');
-    await comeAndGo();
-    const revoked = await fetch(`${gateway.adminUrl}/api/v1/revocations`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ sub: 'mallory', reason: 'left' }),
-    });
-    expect(revoked.status).toBe(200);
-    await until(() => kinds().includes('admin'), undefined, 'the order is written');
-    writeFileSync(faultFile, 'journal exit');
-    await until(
-      async () => (await gateway.metric('millrace_journal_restarts_total')) === 1,
-      undefined,
-      'its thread died',
-    );
-    await until(async () => (await gateway.metric('millrace_journal_failing')) === 0, undefined, 'another one runs');
-    await comeAndGo();
-    process.kill(gateway.pid, 'SIGHUP');
-    await until(() => kinds().filter(kind => kind === 'admin').length === 2, undefined, 'the reload is written');
-    const records = folder.records();
-    const [revoke, reload] = records.filter(({ k }) => k === 'admin');
-    expect(records[0]).toMatchObject({ k: 'started', node: 'edge-1', threads: 2 });
-    expect(records.find(({ k }) => k === 'ended')).toMatchObject({ w: 0 });
-    expect(revoke).toMatchObject({
-      what: 'revoke',
-      by: 'admin',
-      author: expect.stringMatching(/^u_/),
-      result: 'done',
-      detail: 'left',
-      user: expect.stringMatching(/^u_/),
-    });
-    expect(reload).toMatchObject({ what: 'reload', by: 'SIGHUP', result: 'done' });
-    expect(JSON.stringify(records)).not.toMatch(/mallory|127\.0\.0\.1/);
-  },
-);
+it('R70 records the start and what operators order, through the death of a gateway thread and of its own', async () => {
+  await comeAndGo();
+  writeFileSync(faultFile, 'worker throw');
+  await until(async () => (await gateway.metric('millrace_worker_restarts_total')) === 1, undefined, 'another worker');
+  await until(async () => (await fetch(`${gateway.adminUrl}/readyz`)).ok, undefined, 'another one listens');
+  await comeAndGo();
+  const revoked = await fetch(`${gateway.adminUrl}/api/v1/revocations`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ sub: 'mallory', reason: 'left' }),
+  });
+  expect(revoked.status).toBe(200);
+  await until(() => kinds().includes('admin'), undefined, 'the order is written');
+  writeFileSync(faultFile, 'journal exit');
+  await until(
+    async () => (await gateway.metric('millrace_journal_restarts_total')) === 1,
+    undefined,
+    'its thread died',
+  );
+  await until(async () => (await gateway.metric('millrace_journal_failing')) === 0, undefined, 'another one runs');
+  await comeAndGo();
+  process.kill(gateway.pid, 'SIGHUP');
+  await until(() => kinds().filter(kind => kind === 'admin').length === 2, undefined, 'the reload is written');
+  const records = folder.records();
+  const [revoke, reload] = records.filter(({ k }) => k === 'admin');
+  expect(records[0]).toMatchObject({ k: 'started', node: 'edge-1', threads: 2 });
+  expect(records.find(({ k }) => k === 'ended')).toMatchObject({ w: 0 });
+  expect(revoke).toMatchObject({
+    what: 'revoke',
+    by: 'admin',
+    author: expect.stringMatching(/^u_/),
+    result: 'done',
+    detail: 'left',
+    user: expect.stringMatching(/^u_/),
+  });
+  expect(reload).toMatchObject({ what: 'reload', by: 'SIGHUP', result: 'done' });
+  expect(JSON.stringify(records)).not.toMatch(/mallory|127\.0\.0\.1/);
+});
 
-it('R70 refuses newcomers while the folder is away, says so, and serves them once it is back', TIMEOUT, async () => {
+it('R70 refuses newcomers while the folder is away, says so, and serves them once it is back', async () => {
   const away = `${folder.path}.away`;
   renameSync(folder.path, away);
   writeFileSync(folder.path, '');
@@ -152,29 +143,25 @@ it('R70 refuses newcomers while the folder is away, says so, and serves them onc
   expect(gateway.log()).toContain('the journal can be written again');
 });
 
-it(
-  'R70 writes everything before it ends, and the next process continues the chain that the checkpoints prove',
-  TIMEOUT,
-  async () => {
-    // Another process at the same time writes beside it.
-    const second = await startGateway({ ...env(), JOURNAL_FAIL: 'open' });
-    expect(await second.stop()).toBe(0);
-    const takeover = join(folder.path, 'takeover');
-    expect(folder.records(takeover).map(({ k }) => k)).toEqual(['started', 'stopped']);
-    folder.verified(takeover);
-    expect(await gateway.stop()).toBe(0);
-    expect(kinds().at(-1)).toBe('stopped');
-    const [blocks] = folder.verified().split(' ');
-    gateway = await startGateway(env());
-    await comeAndGo();
-    expect(await gateway.stop()).toBe(0);
-    expect(kinds().filter(kind => kind === 'started')).toHaveLength(2);
-    const [blocksNow] = folder.verified().split(' ');
-    expect(Number(blocksNow)).toBeGreaterThan(Number(blocks));
-    const own = (await notes()).filter(note => note.startsWith('millrace/edge-1\n'));
-    const verdict = await verifyJournal({ folder: folder.path, start: EMPTY_CHAIN, notes: own, key: publicKey() });
-    expect(verdict).toMatchObject({ faults: [], openLines: 0, coveredBlocks: Number(blocksNow) });
-    const other = (await notes()).findLast(note => note.startsWith('millrace/edge-1/takeover\n'));
-    expect(readCheckpoint(other ?? '', publicKey())).toMatchObject({ blocks: 2 });
-  },
-);
+it('R70 writes everything before it ends, and the next process continues the chain that the checkpoints prove', async () => {
+  // Another process at the same time writes beside it.
+  const second = await startGateway({ ...env(), JOURNAL_FAIL: 'open' });
+  expect(await second.stop()).toBe(0);
+  const takeover = join(folder.path, 'takeover');
+  expect(folder.records(takeover).map(({ k }) => k)).toEqual(['started', 'stopped']);
+  folder.verified(takeover);
+  expect(await gateway.stop()).toBe(0);
+  expect(kinds().at(-1)).toBe('stopped');
+  const [blocks] = folder.verified().split(' ');
+  gateway = await startGateway(env());
+  await comeAndGo();
+  expect(await gateway.stop()).toBe(0);
+  expect(kinds().filter(kind => kind === 'started')).toHaveLength(2);
+  const [blocksNow] = folder.verified().split(' ');
+  expect(Number(blocksNow)).toBeGreaterThan(Number(blocks));
+  const own = (await notes()).filter(note => note.startsWith('millrace/edge-1\n'));
+  const verdict = await verifyJournal({ folder: folder.path, start: EMPTY_CHAIN, notes: own, key: publicKey() });
+  expect(verdict).toMatchObject({ faults: [], openLines: 0, coveredBlocks: Number(blocksNow) });
+  const other = (await notes()).findLast(note => note.startsWith('millrace/edge-1/takeover\n'));
+  expect(readCheckpoint(other ?? '', publicKey())).toMatchObject({ blocks: 2 });
+});

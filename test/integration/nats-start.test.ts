@@ -34,7 +34,7 @@ async function gateway(env: Record<string, string>) {
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  const exited = once(child, 'close').then(([code]) => code as number | null);
   ends.push(async () => {
     child.kill('SIGKILL');
     await exited;

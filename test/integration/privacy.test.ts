@@ -18,7 +18,7 @@ import { startGateway, type TestGateway, testToken } from '../support/gateway.js
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { TestPublisher } from '../support/publisher.js';
 import { TraceCollector } from '../support/trace-collector.js';
-import { until } from '../support/until.js';
+import { PATIENCE_MS, until } from '../support/until.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const WORKER_DEATH = new URL('../support/worker-death.mjs', import.meta.url).href;
@@ -149,7 +149,7 @@ const lines = () =>
     .map(line => JSON.parse(line) as Record<string, unknown>);
 const logged = (event: string) => lines().filter(line => line.event === event);
 const untilLogged = (event: string, count = 1) =>
-  until(() => logged(event).length >= count, 20_000, `${count} lines ${event}`);
+  until(() => logged(event).length >= count, PATIENCE_MS, `${count} lines ${event}`);
 
 /** All files below a folder, unpacked. */
 function contents(root: string): string {
@@ -223,7 +223,7 @@ async function orders(): Promise<void> {
   expect(await admin('POST', '/broadcast', { message: 'hello', to: { user: ALICE } }, carol)).toBe(200);
   expect(await admin('GET', '/stats', undefined, 'wrong-token-of-nobody-in-particular')).toBe(401);
   const order = { sub: `${MARK}-eve`, author: CAROL, reason: 'fraud' };
-  await publisher.nats.request('control.revoke', JSON.stringify(order), { timeout: 5_000 });
+  await publisher.nats.request('control.revoke', JSON.stringify(order), { timeout: PATIENCE_MS });
   await untilLogged('operator_order', 4);
   await untilLogged('credential_revoked');
 }
@@ -236,7 +236,7 @@ describe('R71 a whole run', () => {
     await fix();
     await orders();
     await untilLogged('client_refused', 3);
-    await until(() => logged('feed_notice').length > 0, 20_000, 'a notice of the refused subject');
+    await until(() => logged('feed_notice').length > 0, PATIENCE_MS, 'a notice of the refused subject');
     const [connected] = await query('--user', ALICE, '--kind', 'connected');
     expect(connected).toMatchObject({ user: expect.stringMatching(/^u_/), address: expect.stringMatching(/^a_/) });
     const line = logged('client_connected').find(({ connection }) => connection === connected?.c);
@@ -264,10 +264,10 @@ describe('R71 a whole run', () => {
     expect((await millrace('journal', 'erase', '--user', ALICE)).stdout).toBe(`erased ${before}\n`);
     await connect('/ws', ALICE);
     const nowOf = async () => (await query('--user', ALICE, '--kind', 'connected').catch(() => []))[0]?.user;
-    await until(async () => (await nowOf()) !== undefined, 20_000, 'a record with the next pseudonym');
+    await until(async () => (await nowOf()) !== undefined, PATIENCE_MS, 'a record with the next pseudonym');
     expect(await nowOf()).not.toBe(before);
     const ordered = async () => (await query('--kind', 'admin')).filter(({ what }) => what === 'journal_erase');
-    await until(async () => (await ordered()).length > 0, 20_000, 'a record of the erasure');
+    await until(async () => (await ordered()).length > 0, PATIENCE_MS, 'a record of the erasure');
     expect(await ordered()).toMatchObject([{ user: before, result: 'done', author: expect.stringMatching(/^u_/) }]);
   });
 
@@ -275,7 +275,7 @@ describe('R71 a whole run', () => {
     const metrics = await (
       await fetch(`${gateway.adminUrl}/metrics`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })
     ).text();
-    await until(() => collector.spans.some(({ name }) => name === 'publish'), 20_000, 'spans');
+    await until(() => collector.spans.some(({ name }) => name === 'publish'), PATIENCE_MS, 'spans');
     expect(await gateway.stop()).toBe(0);
     const journal = contents(journalEnv.JOURNAL_DIR);
     for (const [text, holds] of [

@@ -275,14 +275,41 @@ describe('R74 delayed data', () => {
     expect(early).toEqual([]);
   });
 
-  it('R74 is refused to FIX sessions, which are told of it', async () => {
+  it('R73 R74 comes over FIX, too: a News says so, and no W and no X is younger than the delay', async () => {
     const socket = new FixSocket(fixPortOf(gateway), 'LATE');
+    const early: string[] = [];
+    let checked = 0;
+    const check = () => {
+      for (const message of socket.messages.slice(checked)) {
+        checked++;
+        const prices = [...message.matchAll(/\|270=(\d+)/g)].map(([, price]) => Number(price));
+        // A book's newest price is its offer, one above the number.
+        const newest = Math.max(...prices) - (message.includes('|262=trades|') ? 0 : 1);
+        const ageMs = performance.now() - (publishedAtMs[newest - 1] ?? Number.NaN);
+        if (prices.length > 0 && !(ageMs >= DELAY_MS)) early.push(`after ${ageMs} ms: ${message}`);
+      }
+    };
     expect(await socket.logOn(await testToken(LATE), [[141, 'Y']])).toContain('|35=A|');
-    socket.subscribe('1', ['VOD.L']);
-    const reject = await socket.message(/\|35=Y\|/);
-    expect(reject).toContain('|281=3|');
-    expect(reject).toContain('product XLON-L2 of LSEG, which you may have delayed; FIX serves it in real time only');
-    socket.end();
+    socket.socket.on('data', check);
+    socket.subscribe('book', ['VOD.L']);
+    socket.subscribe('best', ['VOD.L'], 1);
+    socket.subscribe('trades', ['VOD.L'], 0, [2]);
+    const news = (stream: string) =>
+      socket.message(new RegExp(`\\|148=DELAYED\\|146=1\\|55=VOD\\.L\\|33=1\\|58=${stream} delayed by 2s\\|`));
+    for (const stream of ['depth', 'orderbook', 'trades']) await news(stream);
+    const count = (id: string) => socket.messages.filter(message => message.includes(`|262=${id}|`)).length;
+    await until(() => ['book', 'best', 'trades'].every(id => count(id) >= 4), 30_000, 'delayed messages of each');
+    expect(socket.messages.filter(message => /\|35=[3Yj]\|/.test(message))).toEqual([]);
+    expect(early).toEqual([]);
+    // A client that may have it in real time has views of its own.
+    const now = new FixSocket(fixPortOf(gateway), 'NOW');
+    await now.logOn(await testToken(), [[141, 'Y']]);
+    now.subscribe('book', ['VOD.L']);
+    await now.message(/\|35=W\|.*\|262=book\|/);
+    expect(now.messages.filter(message => message.includes('|148=DELAYED|'))).toEqual([]);
+    await until(() => count('book') >= 6, 30_000, 'the delayed book still comes');
+    expect(early).toEqual([]);
+    for (const one of [socket, now]) one.end();
   });
 
   it('R74 sends heartbeats of its own position', async () => {

@@ -34,7 +34,7 @@ async function run(symbols: readonly string[], env: Readonly<Record<string, stri
   child.stderr.on('data', text => {
     output.stderr += text;
   });
-  const exited = new Promise<number | null>(resolve => child.once('exit', code => resolve(code)));
+  const exited = new Promise<number | null>(resolve => child.once('close', code => resolve(code)));
   return { child, output, exited };
 }
 

@@ -144,7 +144,7 @@ describe.skipIf(missing() !== '')(`R66 the topology${missing() === '' ? '' : ` (
     wrong.stderr.on('data', chunk => {
       said += chunk;
     });
-    const [code] = await once(wrong, 'exit');
+    const [code] = await once(wrong, 'close');
     expect([code, said]).toEqual([1, '--clients: 1 to 200\n']);
   });
 });

@@ -4,7 +4,7 @@ import { ROOM_OPENED_UNITS } from '../../src/protocol/costs.js';
 import { type Frame, type Refused, refusedUpgrade, TestClient } from '../support/client.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { RawClient } from '../support/raw-client.js';
-import { until } from '../support/until.js';
+import { PATIENCE_MS, until } from '../support/until.js';
 import { frame } from '../support/wire-frames.js';
 
 const ends: (() => Promise<unknown>)[] = [];
@@ -121,7 +121,7 @@ describe('J1 names are bounded before they are walked', () => {
       attacker.write(flood);
       await new Promise(resolve => setTimeout(resolve, 20));
     }
-    await until(() => attacker.isClosed, 5000, 'its end');
+    await until(() => attacker.isClosed, PATIENCE_MS, 'its end');
     await isServed();
     expect(await gateway.metric('millrace_worker_restarts_total')).toBe(0);
     expect(await gateway.metric('millrace_closes_total{code="4029"}')).toBe(1);

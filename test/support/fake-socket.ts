@@ -1,6 +1,6 @@
 /** WebSockets without a network: the test plays the gateway, frame by frame. */
 import type { MessagePack, WebSocketConstructor, WebSocketLike } from '../../src/client/index.js';
-import { until } from './until.js';
+import { PATIENCE_MS, until } from './until.js';
 
 export type Command = Record<string, unknown>;
 
@@ -115,7 +115,7 @@ export class FakeNetwork {
 
   /** The socket of that number, from 1, once it is there. */
   async socket(number: number): Promise<FakeSocket> {
-    const socket = await until(() => this.sockets[number - 1], 2000, `the client makes socket ${number}`);
+    const socket = await until(() => this.sockets[number - 1], PATIENCE_MS, `the client makes socket ${number}`);
     return socket as FakeSocket;
   }
 

@@ -6,7 +6,7 @@
 // everything), `stuck`, or `slow` (two seconds in native code).
 // And an encoder hangs or exits on a message with the field `"poison":"hang"` or `"poison":"exit"`.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, unlinkSync } from 'node:fs';
 import { isMainThread, workerData } from 'node:worker_threads';
 
 const POLL_MS = 20;
@@ -39,8 +39,14 @@ function requestedOf(thread) {
 
 function poll(thread) {
   const fault = requestedOf(thread);
-  if (fault !== undefined && fault !== 'loop') rmSync(file);
-  return fault;
+  if (fault === undefined || fault === 'loop') return fault;
+  try {
+    unlinkSync(file);
+    return fault;
+  } catch {
+    // Another thread of its kind was first.
+    return undefined;
+  }
 }
 
 /** An encoder's loop does not turn between batches, so it looks at the file when it decodes. */

@@ -1,6 +1,6 @@
 /** An acceptor's session on a clock that tests set, and what it sends. */
 import { AcceptorSession } from '../../src/fix/session/acceptor-session.js';
-import type { SessionSettings } from '../../src/fix/session/contract.js';
+import type { SessionEvent, SessionSettings } from '../../src/fix/session/contract.js';
 import type { LogonRequest } from '../../src/fix/session/logon.js';
 import type { SessionNumbers } from '../../src/fix/session/numbers.js';
 import type { FixMessage } from '../../src/fix/wire/message.js';
@@ -31,6 +31,7 @@ export class TestAcceptor {
   readonly applications: string[] = [];
   readonly filled: (readonly [number, number])[] = [];
   readonly logons: LogonRequest[] = [];
+  readonly told: SessionEvent[] = [];
   /** Times, µs. */
   readonly confirmed: number[] = [];
   mayResend = true;
@@ -48,6 +49,7 @@ export class TestAcceptor {
         },
         received: () => {},
         taken: () => {},
+        told: event => this.told.push(event),
         confirmed: micros => this.confirmed.push(micros),
         mayResend: () => this.mayResend,
         logon: request => {

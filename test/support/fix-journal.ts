@@ -69,10 +69,11 @@ export function positionsIn(messages: readonly string[]): Map<string, string[]> 
 export function entriesOf(records: readonly Readonly<Record<string, unknown>>[]): Entry[] {
   return (records as readonly NewRecord[]).flatMap((record): Entry[] => {
     if (record.k !== 'emit') return [record];
-    const { epoch, runs, whole } = record;
+    const { epoch, runs, whole, stepwise } = record;
     const view = viewKey(record);
-    return runs.flatMap(([prev, seq, messages = 1]) =>
-      Array.from({ length: messages }, (_, i) => {
+    return runs.flatMap(([prev, seq]) => {
+      const messages = stepwise === true ? seq - prev : 1;
+      return Array.from({ length: messages }, (_, i) => {
         const last = seq - messages + 1 + i;
         return {
           k: 'published' as const,
@@ -81,8 +82,8 @@ export function entriesOf(records: readonly Readonly<Record<string, unknown>>[])
           prev: whole === true ? -1 : messages > 1 ? last - 1 : prev,
           seq: last,
         };
-      }),
-    );
+      });
+    });
   });
 }
 

@@ -47,7 +47,6 @@ export class TestMarket {
       views: this.#views,
       tier,
       owner: 0,
-      rateClass: tier === 'institutional' ? 0 : 2,
       hasSeqTags,
       topicsMax: TOPICS_MAX,
       entitlements: () => (this.isEntitled ? ENTITLED : NOT_ENTITLED),

@@ -36,7 +36,7 @@ export interface TestGateway {
   readonly log: () => string;
   /** Sends the signal (SIGTERM) and resolves with the exit code, null when a signal ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
-  /** Resolves with the exit code when the process ends. */
+  /** Resolves with the exit code when the process has ended and all of its output is read. */
   readonly exited: Promise<number | null>;
   /** The text of `/metrics`. */
   metrics(): Promise<string>;
@@ -64,7 +64,8 @@ export async function startGateway(
   child.stderr.on('data', chunk => {
     log += chunk;
   });
-  const exited = new Promise<number | null>(resolve => child.once('exit', code => resolve(code)));
+  // 'exit' may come before the last lines that it wrote.
+  const exited = new Promise<number | null>(resolve => child.once('close', code => resolve(code)));
   await ready(
     child,
     exited,

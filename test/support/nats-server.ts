@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ownFreePort } from '../../src/cli/free-port.js';
 import { natsServerBinary } from './programs.js';
 import { until } from './until.js';
 
@@ -51,8 +52,9 @@ export interface NatsServer {
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
   const temporaryDir = options.storeDir === undefined ? await mkdtemp(join(tmpdir(), 'millrace-nats-')) : undefined;
   const storeDir = options.storeDir ?? temporaryDir ?? '';
-  // -1 lets the server pick the port while it binds it, so no other process can take it in between.
-  const args = ['-a', HOST, '-p', String(options.port ?? -1), ...(options.args ?? [])];
+  // Not from the ephemeral range: an outgoing connection may take such a port while a test has its server restart.
+  const port = options.port ?? (await ownFreePort(HOST));
+  const args = ['-a', HOST, '-p', String(port), ...(options.args ?? [])];
   if (options.jetstream === true) args.push('-js', '-sd', storeDir);
 
   const child = spawn(options.binary ?? natsServerBinary(), args, {
@@ -71,7 +73,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
 
   try {
     const log = logOf(child);
-    const { port, monitorPort } = await startedPorts(child, log);
+    const monitorPort = await started(child, log);
     await until(() => accepts(port), START_TIMEOUT_MS, `nats-server accepts connections on port ${port}`);
     return {
       url: `nats://${HOST}:${port}`,
@@ -97,30 +99,23 @@ function logOf(child: ChildProcess): () => string {
   return () => log;
 }
 
-/** Resolves once the server says that it is ready. */
-async function startedPorts(
-  child: ChildProcess,
-  log: () => string,
-): Promise<{ port: number; monitorPort: number | undefined }> {
+/** Resolves once the server says that it is ready, with the port of its monitoring. */
+async function started(child: ChildProcess, log: () => string): Promise<number | undefined> {
   let failure: Error | undefined;
   child.once('error', error => {
     failure = error;
   });
-  let port: number | undefined;
+  const isReady = () => log().includes('Server is ready');
   await until(
-    () => {
-      const listening = /Listening for client connections on [^\s]*:(\d+)/.exec(log());
-      if (listening !== null && log().includes('Server is ready')) port = Number(listening[1]);
-      return port !== undefined || failure !== undefined || child.exitCode !== null;
-    },
+    () => isReady() || failure !== undefined || child.exitCode !== null,
     START_TIMEOUT_MS,
     'nats-server says that it is ready',
   );
-  if (port === undefined) {
+  if (!isReady()) {
     throw new Error(`nats-server did not start (exit code ${child.exitCode}):\n${log()}`, { cause: failure });
   }
   const monitor = /Starting http monitor on [^\s]*:(\d+)/.exec(log())?.[1];
-  return { port, monitorPort: monitor === undefined ? undefined : Number(monitor) };
+  return monitor === undefined ? undefined : Number(monitor);
 }
 
 async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

@@ -1,14 +1,14 @@
 import { Command } from 'commander';
 import { note, say } from '../output.js';
-import { addressOption, OwnKeys, subjectsOf, userOption } from './own-keys.js';
+import { addressOption, folderArgument, OwnKeys, subjectsOf, userOption } from './own-keys.js';
 
 const DAY_MS = 86_400_000;
 const EXAMPLES = `
 Destroys the key of a pseudonym: whoever has the journal and the logs of this node can no longer attribute them to the user or the
 address. The records stay, and the journal stays intact. A user who returns gets a new pseudonym. It works while the gateway runs, but
 end the user’s connections first: the id of an open one would link the old pseudonym to the new one. It is refused during a legal hold,
-and until the last record is older than JOURNAL_ERASE_AFTER (default: JOURNAL_RETENTION). Run it on every node, with its gateway’s
-settings. ops/privacy.md lists what it does not reach.
+and until the last record is older than JOURNAL_ERASE_AFTER (default: JOURNAL_RETENTION, if you set it). Run it on every node, with
+its gateway’s settings. ops/privacy.md lists what it does not reach.
 
 Examples:
   $ millrace journal query --user alice --kind connected | jq -r .address | sort -u
@@ -23,16 +23,17 @@ interface EraseOptions {
 export function eraseCommand(): Command {
   return new Command('erase')
     .description('destroy the key of a user’s or an address’s pseudonym')
+    .addArgument(folderArgument())
     .addOption(userOption())
     .addOption(addressOption())
     .addHelpText('after', EXAMPLES)
     .action(erase);
 }
 
-async function erase(options: EraseOptions): Promise<void> {
+async function erase(given: string | undefined, options: EraseOptions): Promise<void> {
   const subjects = subjectsOf(options);
-  const own = new OwnKeys();
-  const keepDays = Math.ceil(own.settings.eraseAfterMs / DAY_MS);
+  const own = new OwnKeys(given);
+  const keepDays = Math.ceil(own.eraseAfterMs / DAY_MS);
   let erased = 0;
   for (const [kind, text] of subjects) {
     const pseudonym = own.keys.known(kind, text);

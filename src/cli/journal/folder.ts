@@ -1,9 +1,11 @@
 /** What the commands on a journal share: its folder, the keys of its pseudonyms, times. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { withFiles } from '../../config/settings-files.js';
-import { KEYS_FOLDER, parseMasterKeys } from '../../journal/privacy/key-wrap.js';
+import { OWN_MASTER_KEY } from '../../config/variables/journal.js';
+import { KEYS_FOLDER } from '../../journal/privacy/key-wrap.js';
+import { readMasterKeys } from '../../journal/privacy/master-key-file.js';
 import { SubjectKeys } from '../../journal/privacy/subject-keys.js';
 import { WallClock } from '../../protocol/wall-clock.js';
 import { CommandFailure, reasonOf } from '../failure.js';
@@ -26,12 +28,12 @@ export function journalFolder(given: string | undefined): string {
 
 /**
  * The pseudonym of a user in this journal.
- * @param user a raw id, looked up with JOURNAL_MASTER_KEY_FILE, or a pseudonym, taken as it is
+ * @param user a raw id, looked up with the master key, or a pseudonym, taken as it is
  * @throws {CommandFailure} when the journal has none, or the key does not open its keys
  */
 export function pseudonymOf(folder: string, user: string): string {
   if (PSEUDONYM.test(user)) return user;
-  const file = withFiles(process.env).JOURNAL_MASTER_KEY_FILE;
+  const file = masterKeyFileOf(folder);
   if (file === undefined) {
     throw new CommandFailure('set JOURNAL_MASTER_KEY_FILE to look up a user by id, or give the pseudonym (u_…)');
   }
@@ -43,11 +45,11 @@ export function pseudonymOf(folder: string, user: string): string {
 }
 
 /**
- * The indexes of a journal's subjects by pseudonym, opened with JOURNAL_MASTER_KEY_FILE; undefined without the file or the keys.
+ * The indexes of a journal's subjects by pseudonym, opened with the master key; undefined without it or the keys.
  * @throws {CommandFailure} when the key does not open them
  */
 export function subjectIndexes(folder: string): ReadonlyMap<string, string> | undefined {
-  const file = withFiles(process.env).JOURNAL_MASTER_KEY_FILE;
+  const file = masterKeyFileOf(folder);
   const path = join(folder, KEYS_FOLDER);
   if (file === undefined || !existsSync(path)) return undefined;
   const keys = openKeys(path, file);
@@ -58,16 +60,22 @@ export function subjectIndexes(folder: string): ReadonlyMap<string, string> | un
   }
 }
 
+/** JOURNAL_MASTER_KEY_FILE, or the file that the journal keeps itself; undefined without either. */
+function masterKeyFileOf(folder: string): string | undefined {
+  const own = join(folder, OWN_MASTER_KEY);
+  return withFiles(process.env).JOURNAL_MASTER_KEY_FILE ?? (existsSync(own) ? own : undefined);
+}
+
 function openKeys(keys: string, masterKeyFile: string): SubjectKeys {
   const clock = new WallClock();
   try {
     return new SubjectKeys({
       folder: keys,
-      masters: () => parseMasterKeys(readFileSync(masterKeyFile, 'utf8')),
+      masters: () => readMasterKeys(masterKeyFile),
       nowMs: () => clock.nowMicros() / 1000,
     });
   } catch (cause) {
-    throw new CommandFailure(`JOURNAL_MASTER_KEY_FILE=${masterKeyFile}: ${reasonOf(cause)}`, { cause });
+    throw new CommandFailure(`master key ${masterKeyFile}: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { WallClock } from '../../protocol/wall-clock.js';
 import { CommandFailure } from '../failure.js';
 import { note, say } from '../output.js';
-import { addressOption, OwnKeys, type Subject, subjectsOf, userOption } from './own-keys.js';
+import { addressOption, folderArgument, OwnKeys, type Subject, subjectsOf, userOption } from './own-keys.js';
 
 const REASON_LENGTH_MAX = 200;
 const EXAMPLES = `
@@ -25,6 +25,7 @@ interface HoldOptions {
 export function holdCommand(): Command {
   return new Command('hold')
     .description('keep the records of a user or an address from erasure and removal')
+    .addArgument(folderArgument())
     .addOption(userOption())
     .addOption(addressOption())
     .option('--reason <text>', 'why; it is recorded, so name no person in it')
@@ -33,34 +34,34 @@ export function holdCommand(): Command {
     .action(hold);
 }
 
-async function hold(options: HoldOptions): Promise<void> {
+async function hold(given: string | undefined, options: HoldOptions): Promise<void> {
   const { reason, release } = options;
   const isList = options.user === undefined && options.address === undefined;
   if (isList && (reason !== undefined || release !== undefined)) subjectsOf(options);
-  if (!isList && reason === undefined && release === undefined) throw new CommandFailure('give --reason or --release');
   if (reason !== undefined && (reason === '' || reason.length > REASON_LENGTH_MAX))
     throw new CommandFailure(`--reason: must be 1 to ${REASON_LENGTH_MAX} characters`);
-  const own = new OwnKeys();
+  const own = new OwnKeys(given);
   if (isList) for (const [pseudonym, held] of own.keys.holds()) say(`${pseudonym}  ${held}`);
-  else for (const subject of subjectsOf(options)) await one(own, subject, reason);
+  else for (const subject of subjectsOf(options)) await one(own, subject, options);
   own.keys.close();
 }
 
-async function one(own: OwnKeys, [kind, text]: Subject, reason: string | undefined): Promise<void> {
+async function one(own: OwnKeys, [kind, text]: Subject, { reason, release }: HoldOptions): Promise<void> {
+  const isHold = release === undefined;
   const since = new Date(new WallClock().nowMicros() / 1000).toISOString();
-  const held = reason === undefined ? undefined : `since ${since}: ${reason}`;
+  const held = isHold ? `since ${since}${reason === undefined ? '' : `: ${reason}`}` : undefined;
   const pseudonym = await own.change(() => own.keys.hold(kind, text, held));
   const result = pseudonym === undefined ? 'unknown' : 'done';
   own.record({
-    what: reason === undefined ? 'journal_release' : 'journal_hold',
+    what: isHold ? 'journal_hold' : 'journal_release',
     [kind]: pseudonym,
     detail: reason,
     result,
   });
   if (pseudonym !== undefined) {
-    say(`${reason === undefined ? 'released' : 'holding'} ${pseudonym}`);
+    say(`${isHold ? 'holding' : 'released'} ${pseudonym}`);
     return;
   }
-  note(reason === undefined ? `there is no hold on this ${kind}` : `this journal has no such ${kind}`);
+  note(isHold ? `this journal has no such ${kind}` : `there is no hold on this ${kind}`);
   process.exitCode = 1;
 }

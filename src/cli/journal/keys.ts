@@ -1,8 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { withFiles } from '../../config/settings-files.js';
-import { KEY_BYTES, parseMasterKeys } from '../../journal/privacy/key-wrap.js';
+import { OWN_MASTER_KEY } from '../../config/variables/journal.js';
+import { parseMasterKeys } from '../../journal/privacy/key-wrap.js';
+import { masterKeyText, newMasterKey } from '../../journal/privacy/master-key-file.js';
 import { replaceSecretFile } from '../../journal/privacy/shared-lines.js';
 import { CommandFailure, reasonOf } from '../failure.js';
 import { note, say } from '../output.js';
@@ -33,10 +35,9 @@ function newCommand(): Command {
     .description('write a new master key to a file, in front of any older ones')
     .argument('[file]', 'the file, created with mode 600 (default: JOURNAL_MASTER_KEY_FILE)')
     .action((given: string | undefined) => {
-      const file = given ?? withFiles(process.env).JOURNAL_MASTER_KEY_FILE;
-      if (file === undefined) throw new CommandFailure('name the file, or set JOURNAL_MASTER_KEY_FILE');
+      const file = given ?? usualFile();
       const older = existsSync(file) ? contentOf(file) : '';
-      const text = `${randomBytes(KEY_BYTES).toString('hex')}\n${older}`;
+      const text = `${newMasterKey()}\n${older}`;
       try {
         replaceSecretFile(file, text);
       } catch (cause) {
@@ -51,10 +52,18 @@ function newCommand(): Command {
     });
 }
 
+/** As the gateway finds it. @throws {CommandFailure} when neither setting names it */
+function usualFile(): string {
+  const { JOURNAL_MASTER_KEY_FILE: file, JOURNAL_DIR: folder } = withFiles(process.env);
+  if (file !== undefined) return file;
+  if (folder === undefined) throw new CommandFailure('name the file, or set JOURNAL_MASTER_KEY_FILE');
+  return join(folder, OWN_MASTER_KEY);
+}
+
 /** @throws {CommandFailure} when it has no master keys */
 function contentOf(file: string): string {
   try {
-    const text = readFileSync(file, 'utf8');
+    const text = masterKeyText(file);
     parseMasterKeys(text);
     return text;
   } catch (cause) {
@@ -63,19 +72,17 @@ function contentOf(file: string): string {
 }
 
 function rotateCommand(): Command {
-  return new Command('rotate')
-    .description('wrap all keys with the first master key of JOURNAL_MASTER_KEY_FILE')
-    .action(async () => {
-      const own = new OwnKeys();
-      await own.change(() => own.keys.rotate());
-      const [first, ...older] = own.keys.masterIds;
-      own.record({ what: 'journal_rotate', detail: first, result: 'done' });
-      own.keys.close();
-      say(`${own.keys.size} keys are wrapped by ${first}`);
-      if (older.length > 0) {
-        note(`Once every node is rotated, remove the older lines (${older.join(', ')}) from the file and its copies.`);
-      }
-    });
+  return new Command('rotate').description('wrap all keys with the first master key of the file').action(async () => {
+    const own = new OwnKeys();
+    await own.change(() => own.keys.rotate());
+    const [first, ...older] = own.keys.masterIds;
+    own.record({ what: 'journal_rotate', detail: first, result: 'done' });
+    own.keys.close();
+    say(`${own.keys.size} keys are wrapped by ${first}`);
+    if (older.length > 0) {
+      note(`Once every node is rotated, remove the older lines (${older.join(', ')}) from the file and its copies.`);
+    }
+  });
 }
 
 function listCommand(): Command {

@@ -1,12 +1,13 @@
 /** What the commands that change the keys of pseudonyms share: the keys, who orders, and the record of the order. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { InvalidArgumentError, Option } from 'commander';
-import { type Config, readConfig } from '../../config/environment.js';
-import { checkSecretFileNow } from '../../config/secret-files.js';
+import { Argument, InvalidArgumentError, Option } from 'commander';
+import { readConfig } from '../../config/environment.js';
+import { checkTrustedFileNow } from '../../config/secret-files.js';
 import { withFiles } from '../../config/settings-files.js';
 import { clientAddressOf } from '../../gateway/edge/client-address.js';
-import { KEYS_FOLDER, parseMasterKeys } from '../../journal/privacy/key-wrap.js';
+import { notedEraseAfter } from '../../journal/privacy/erase-policy.js';
+import { KEYS_FOLDER } from '../../journal/privacy/key-wrap.js';
+import { ownMasterKeys, readMasterKeys } from '../../journal/privacy/master-key-file.js';
 import { appendOrder, type KeyOrder } from '../../journal/privacy/order-file.js';
 import { KeysBusyError, SubjectKeys } from '../../journal/privacy/subject-keys.js';
 import type { SubjectKind } from '../../journal/privacy/subject-line.js';
@@ -15,13 +16,7 @@ import { WallClock } from '../../protocol/wall-clock.js';
 import { CommandFailure, reasonOf } from '../failure.js';
 import { userName } from '../user-name.js';
 
-const SETTINGS = [
-  'JOURNAL_DIR',
-  'JOURNAL_MASTER_KEY_FILE',
-  'JOURNAL_RETENTION',
-  'JOURNAL_ERASE_AFTER',
-  'SECRET_FILE_READERS',
-] as const;
+const SETTINGS = ['JOURNAL_DIR', 'JOURNAL_MASTER_KEY_FILE', 'JOURNAL_RETENTION', 'JOURNAL_ERASE_AFTER'] as const;
 /** Of an address, in place of the address. */
 const PSEUDONYM = /^a_[\w-]{22}$/;
 const ATTEMPTS_MAX = 50;
@@ -30,6 +25,8 @@ const ATTEMPT_MS = 100;
 /** A user or an address, as the command line names it. */
 export type Subject = readonly [kind: SubjectKind, text: string];
 
+/** What `new OwnKeys` takes. */
+export const folderArgument = (): Argument => new Argument('[dir]', 'folder of the journal (default: JOURNAL_DIR)');
 export const userOption = (): Option =>
   new Option('--user <id>', 'the user, as in the credential, or a pseudonym (u_…)');
 export const addressOption = (): Option =>
@@ -54,31 +51,35 @@ export function subjectsOf({ user, address = [] }: Named): readonly Subject[] {
   return [...users, ...address.map((one): Subject => ['address', one])];
 }
 
-type JournalConfig = NonNullable<Config['journal']>;
-
 export class OwnKeys {
-  readonly settings: JournalConfig;
+  /** How long records must stay attributable, ms: as these settings say, or else those of the gateway. */
+  readonly eraseAfterMs: number;
   readonly keys: SubjectKeys;
   readonly #folder: string;
   readonly #clock = new WallClock();
 
-  /** Opens the keys of the journal that the settings name. @throws {CommandFailure} when there are none, or they do not open */
-  constructor() {
+  /**
+   * Opens the keys of a journal.
+   * @param given its folder; undefined: JOURNAL_DIR
+   * @throws {CommandFailure} when there are none, or they do not open
+   */
+  constructor(given?: string) {
     const env = withFiles(process.env);
-    const config = readConfig(Object.fromEntries(SETTINGS.map(name => [name, env[name]])));
-    if (config.journal === undefined)
+    const settings = Object.fromEntries(SETTINGS.map(name => [name, env[name]]));
+    const { journal } = readConfig({ ...settings, JOURNAL_DIR: given ?? env.JOURNAL_DIR });
+    if (journal === undefined)
       throw new CommandFailure('set JOURNAL_DIR and JOURNAL_MASTER_KEY_FILE, as for the gateway');
-    const { folder, masterKeyFile } = config.journal;
-    this.settings = config.journal;
+    const { folder, masterKeyFile, hasOwnMasterKey } = journal;
+    this.eraseAfterMs = journal.eraseAfterMs ?? notedEraseAfter(folder) ?? 0;
     this.#folder = join(folder, KEYS_FOLDER);
     const masters = () => {
-      checkSecretFileNow('JOURNAL_MASTER_KEY_FILE', masterKeyFile, config.secretReaders);
-      return parseMasterKeys(readFileSync(masterKeyFile, 'utf8'));
+      checkTrustedFileNow('JOURNAL_MASTER_KEY_FILE', masterKeyFile);
+      return hasOwnMasterKey ? ownMasterKeys(masterKeyFile, this.#folder) : readMasterKeys(masterKeyFile);
     };
     try {
       this.keys = new SubjectKeys({ folder: this.#folder, masters, nowMs: () => this.#clock.nowMicros() / 1000 });
     } catch (cause) {
-      throw new CommandFailure(`JOURNAL_MASTER_KEY_FILE=${masterKeyFile}: ${reasonOf(cause)}`, { cause });
+      throw new CommandFailure(`master key ${masterKeyFile}: ${reasonOf(cause)}`, { cause });
     }
   }
 

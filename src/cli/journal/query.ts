@@ -7,7 +7,7 @@ import { exitsWith2, journalFolder, microsArgument, pseudonymOf } from './folder
 
 const EXAMPLES = `
 Prints records as JSON lines in order of time, from complete and open segments. --user selects the records that name the user, and all
-records of the user's connections; with JOURNAL_MASTER_KEY_FILE, it takes the user's id. Messages to many clients are recorded once
+records of the user's connections; with the master key, it takes the user's id. Messages to many clients are recorded once
 per view (kind emit), not per connection: use journal reconstruct for what one connection was sent.
 
 Examples:

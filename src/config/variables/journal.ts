@@ -1,4 +1,5 @@
 /** Settings of the journal and of the clock that it relies on. */
+import { join } from 'node:path';
 import { optional, setting, type ValuesOf } from '../setting.js';
 import { age, ageOrZero, bytes, duration, file, folder, matching, oneOf, onOff } from '../values.js';
 import type { FeedVariables } from './feed.js';
@@ -7,8 +8,11 @@ import type { ProcessVariables } from './process.js';
 const SEGMENT_BYTES_MIN = 64 * 1024;
 const SEGMENT_BYTES_MAX = 4 * 1024 ** 3;
 const DIVERGENCE_MS_MAX = 3_600_000;
+/** Five years. */
+const RETENTION_MS = 1826 * 86_400_000;
 const SEE = 'ops/journal.md';
-const MAKE_MASTER_KEY = '(umask 077; openssl rand -hex 32 > master.key)';
+/** In `JOURNAL_DIR`, where no other file is named. */
+export const OWN_MASTER_KEY = 'master.key';
 
 const journal = {
   title: 'Journal',
@@ -22,7 +26,8 @@ const journal = {
     }),
     JOURNAL_MASTER_KEY_FILE: optional(file, {
       means:
-        'File of the master key, 32 bytes in hex or base64, which wraps the keys of pseudonyms. Required with `JOURNAL_DIR`. Further lines are older keys.',
+        'File of the master key, 32 bytes in hex or base64, which wraps the keys of pseudonyms. Further lines are older keys. Keep it away from the journal.',
+      unset: '`master.key` in `JOURNAL_DIR`, created with mode 600, with a warning',
       see: `${SEE}#keys`,
     }),
     JOURNAL_SIGNING_KEY_FILE: optional(file, {
@@ -39,13 +44,15 @@ const journal = {
         'What happens while the journal cannot be written or cannot keep up: `open` keeps serving and counts lost records; `closed` refuses new connections with 503.',
       see: `${SEE}#when-the-journal-fails`,
     }),
-    JOURNAL_RETENTION: setting(age, '1826d', {
-      means: 'How long complete segments are kept; older ones are removed. The default is five years.',
+    JOURNAL_RETENTION: optional(age, {
+      means:
+        'How long complete segments are kept; older ones are removed. If you set it, `millrace journal erase` refuses for as long, unless `JOURNAL_ERASE_AFTER` says otherwise.',
+      unset: 'five years, and no duty to keep records',
     }),
     JOURNAL_ERASE_AFTER: optional(ageOrZero, {
       means:
         'How long records must stay attributable: until a user’s last record is this old, `millrace journal erase` refuses. 0: no duty to keep them.',
-      unset: 'as `JOURNAL_RETENTION`',
+      unset: 'as `JOURNAL_RETENTION` if you set it, else 0',
       see: 'ops/privacy.md#erasure',
     }),
     JOURNAL_SEGMENT_BYTES: setting(bytes(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX), '64MiB', {
@@ -88,13 +95,15 @@ export type JournalVariables = ValuesOf<typeof journal.settings & typeof clock.s
 export interface JournalConfig {
   readonly folder: string;
   readonly masterKeyFile: string;
+  /** It lies in the folder, and the gateway makes it. */
+  readonly hasOwnMasterKey: boolean;
   /** Undefined: in the folder. */
   readonly signingKeyFile: string | undefined;
   readonly fsync: 'block' | 'second' | 'off';
   readonly fail: 'open' | 'closed';
   readonly retentionMs: number;
-  /** Age of a subject's last record before which the subject must not be erased. */
-  readonly eraseAfterMs: number;
+  /** Age of a subject's last record before which the subject must not be erased. Undefined: the operator set none. */
+  readonly eraseAfterMs: number | undefined;
   readonly segmentBytesMax: number;
   /** Name of the JetStream stream; undefined: standard output. */
   readonly checkpointStream: string | undefined;
@@ -108,14 +117,15 @@ export interface ClockConfig {
 
 /** Undefined: there is no journal. */
 export function journalConfig(v: JournalVariables): JournalConfig | undefined {
-  if (v.JOURNAL_DIR === undefined || v.JOURNAL_MASTER_KEY_FILE === undefined) return undefined;
+  if (v.JOURNAL_DIR === undefined) return undefined;
   return {
     folder: v.JOURNAL_DIR,
-    masterKeyFile: v.JOURNAL_MASTER_KEY_FILE,
+    masterKeyFile: v.JOURNAL_MASTER_KEY_FILE ?? join(v.JOURNAL_DIR, OWN_MASTER_KEY),
+    hasOwnMasterKey: v.JOURNAL_MASTER_KEY_FILE === undefined,
     signingKeyFile: v.JOURNAL_SIGNING_KEY_FILE,
     fsync: v.JOURNAL_FSYNC,
     fail: v.JOURNAL_FAIL,
-    retentionMs: v.JOURNAL_RETENTION,
+    retentionMs: v.JOURNAL_RETENTION ?? RETENTION_MS,
     eraseAfterMs: v.JOURNAL_ERASE_AFTER ?? v.JOURNAL_RETENTION,
     segmentBytesMax: v.JOURNAL_SEGMENT_BYTES,
     checkpointStream: v.JOURNAL_CHECKPOINTS === 'jetstream' ? v.JOURNAL_CHECKPOINT_STREAM : undefined,
@@ -138,15 +148,10 @@ export function journalProblems(
     for (const name of Object.keys(journal.settings)) if (isGiven(name)) wrong.push(`${name}: needs JOURNAL_DIR`);
     return wrong;
   }
-  if (v.JOURNAL_MASTER_KEY_FILE === undefined) {
-    wrong.push(
-      `JOURNAL_DIR: needs JOURNAL_MASTER_KEY_FILE, the key that protects pseudonyms. To make one: ${MAKE_MASTER_KEY}`,
-    );
-  }
   if (v.LOG_USERS === 'name') {
     wrong.push('LOG_USERS=name: contradicts JOURNAL_DIR, which puts erasable pseudonyms into logs; unset one');
   }
-  if (v.JOURNAL_ERASE_AFTER !== undefined && v.JOURNAL_ERASE_AFTER > v.JOURNAL_RETENTION) {
+  if (v.JOURNAL_ERASE_AFTER !== undefined && v.JOURNAL_ERASE_AFTER > (v.JOURNAL_RETENTION ?? RETENTION_MS)) {
     wrong.push('JOURNAL_ERASE_AFTER: must not exceed JOURNAL_RETENTION, after which records are removed');
   }
   if (v.JOURNAL_CHECKPOINTS === 'jetstream' && v.NATS_URL === undefined) {

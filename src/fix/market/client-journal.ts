@@ -3,6 +3,7 @@
  * and what it alone is sent. Records stand in the journal in the order in which things happened.
  */
 import { type Product, productMembers } from '../../auth/product.js';
+import { listedOf } from '../../protocol/record-limits.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Stream } from '../../protocol/topics.js';
 import type { FixView } from './view.js';
@@ -11,6 +12,8 @@ import { type JournalOptions, membersOf, type ViewJournal, type ViewShare } from
 /** Why a view no longer reaches a client whose subscription stays. */
 export type PauseReason = 'slow_consumer' | 'resync' | 'moved';
 
+/** Characters of an id or reason that are recorded. */
+const TEXT_MAX = 256;
 /** Runs in one `sent` record at most. */
 const RUNS_MAX = 256;
 
@@ -20,6 +23,24 @@ export interface Followed {
   readonly id: string;
   readonly view: FixView;
   readonly share: ViewShare;
+}
+
+/** Topics that a request is refused for the same reason. */
+export interface RefusedTopics {
+  readonly stream: Stream;
+  readonly symbols: readonly string[];
+  /** Code of the product that the client lacks. */
+  readonly product: string | undefined;
+}
+
+interface RefusedRequest {
+  /** The field that says why: `281=3`. */
+  readonly code: string;
+  /** MDReqID. */
+  readonly id: string | undefined;
+  readonly reason: string;
+  /** Undefined: topics are not the reason. */
+  readonly topics?: readonly RefusedTopics[] | undefined;
 }
 
 /** What a client alone was sent and is not recorded yet. */
@@ -109,10 +130,16 @@ export class ClientJournal {
     this.#options.outlet.record({ k: 'gap', ...this.#of(followed), epoch, from, to, reason });
   }
 
-  /** A request is refused. @param code the field that says why */
-  refused(code: string): void {
+  refused({ code, id, reason, topics = [] }: RefusedRequest): void {
     this.flush();
-    this.#options.outlet.record({ k: 'refused', c: this.#c, what: 'command', code });
+    const of = id === undefined ? undefined : { id: id.slice(0, TEXT_MAX) };
+    const members = { k: 'refused', c: this.#c, code, ...of, reason: reason.slice(0, TEXT_MAX) } as const;
+    if (topics.length === 0) this.#options.outlet.record({ ...members, what: 'command' });
+    for (const { stream, symbols, product } of topics) {
+      const { first, ...more } = listedOf(symbols);
+      const lacked = product === undefined ? undefined : { product };
+      this.#options.outlet.record({ ...members, what: 'topic', stream, symbols: first, ...more, ...lacked });
+    }
   }
 
   /** Records what `sent` collected. Call every 100 ms, and at the end. */

@@ -1,4 +1,5 @@
 /** What a subscription needs of its client. */
+import type { Stream } from '../../protocol/topics.js';
 import type { Tier } from '../../protocol/view-options.js';
 import type { ClientJournal } from './client-journal.js';
 import type { ChainPlace, Entries } from './entries.js';
@@ -24,6 +25,8 @@ export interface MarketClient {
   readonly level: number;
   /** True while it does not keep up: nothing is sent. */
   readonly isPaused: boolean;
+  /** How late it gets a topic, ms; 0: in real time. */
+  delayMsOf(stream: Stream, symbol: string): number;
   /** Undefined: nothing is recorded. */
   readonly journal: ClientJournal | undefined;
   /** A W is due: `ask` is called as soon as there is room for it. */

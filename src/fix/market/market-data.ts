@@ -1,15 +1,17 @@
 /** The market data of one session: its requests, its subscriptions, and the messages that they become. */
 import type { Entitlements } from '../../auth/credential.js';
 import { leavingUnits, topicUnits } from '../../protocol/costs.js';
-import type { Tier } from '../../protocol/view-options.js';
+import type { Stream } from '../../protocol/topics.js';
+import { defaultClass, type Tier } from '../../protocol/view-options.js';
 import type { WorkBudget } from '../access.js';
 import type { FixMessage } from '../wire/message.js';
 import { MsgType } from '../wire/tags.js';
 import type { ClientJournal } from './client-journal.js';
+import { delaysIn } from './delayed-topics.js';
 import type { ChainPlace, Entries } from './entries.js';
 import type { MarketClient, Resolution } from './market-client.js';
 import { MarketMessages, type MessagesOptions } from './market-messages.js';
-import { whichProduct } from './not-entitled.js';
+import { refusedTopics, whichProduct } from './not-entitled.js';
 import { QueuePolicies } from './queue-policies.js';
 import { type MarketRequest, MdReject, readRequest, streamsOf } from './request.js';
 import { Subscription } from './subscription.js';
@@ -22,11 +24,12 @@ const UNSUPPORTED_TYPE = 3;
 const MISSING_FIELD = 5;
 const NAMED_MAX = 20;
 
+const OTHER_DELAY = 'allowed with another delay now; request it again';
+
 interface MarketDataOptions extends MessagesOptions {
   readonly views: FixViews;
   readonly tier: Tier;
   readonly owner: number;
-  readonly rateClass: number;
   /** Topics per session. */
   readonly topicsMax: number;
   readonly entitlements: () => Entitlements;
@@ -38,6 +41,7 @@ interface MarketDataOptions extends MessagesOptions {
 }
 
 export class MarketData implements MarketClient {
+  tier: Tier;
   /** Classes slower than the client gets at its best. */
   level = 0;
   isPaused = false;
@@ -55,11 +59,8 @@ export class MarketData implements MarketClient {
 
   constructor(options: MarketDataOptions) {
     this.#options = options;
+    this.tier = options.tier;
     this.#messages = new MarketMessages(options);
-  }
-
-  get tier(): Tier {
-    return this.#options.tier;
   }
 
   get owner(): number {
@@ -67,7 +68,7 @@ export class MarketData implements MarketClient {
   }
 
   get rateClass(): number {
-    return this.#options.rateClass;
+    return defaultClass(this.tier);
   }
 
   get journal(): ClientJournal | undefined {
@@ -87,7 +88,7 @@ export class MarketData implements MarketClient {
   message(message: FixMessage): void {
     if (message.type === MsgType.businessReject) return;
     if (message.type !== MsgType.marketDataRequest) {
-      this.#messages.businessReject(message, UNSUPPORTED_TYPE, `MsgType ${message.type} is not supported`, undefined);
+      this.#messages.businessReject(message, UNSUPPORTED_TYPE, 'Unsupported Message Type', undefined);
       return;
     }
     const read = readRequest(message);
@@ -171,12 +172,21 @@ export class MarketData implements MarketClient {
     for (const subscription of this.subscriptions()) subscription.moveTo();
   }
 
-  /** The client's rights changed: what it may not have any more ends. */
-  recheck(): void {
+  /** The client's rights changed: what it may not have any more ends, and so does what it may have earlier or later. */
+  recheck(tier: Tier): void {
     for (const subscription of [...this.subscriptions()]) {
-      const { request, symbol } = subscription;
+      const { request, symbol, choice } = subscription;
+      const isAsLate = [...choice.delays].every(([stream, delayMs]) => delayMs === this.delayMsOf(stream, symbol));
       if (!this.#mayHave(request, symbol)) this.ended(subscription, 'not entitled any more', MdReject.forbidden);
+      else if (!isAsLate) this.ended(subscription, OTHER_DELAY, MdReject.forbidden);
     }
+    if (tier === this.tier) return;
+    this.tier = tier;
+    for (const subscription of this.subscriptions()) subscription.moveTo();
+  }
+
+  delayMsOf(stream: Stream, symbol: string): number {
+    return this.#options.entitlements().delayMsOf(stream, symbol);
   }
 
   /** Ends all subscriptions. @param stays the connection does, for now */
@@ -209,12 +219,16 @@ export class MarketData implements MarketClient {
     if (subscriptions?.delete(subscription) !== true) return;
     this.#topics -= streamsOf(request).length;
     if (subscriptions.size === 0) this.#forget(request.id);
-    if (text !== undefined) this.#messages.reject(request.id, reason, `${symbol}: ${text}`);
+    if (text === undefined) return;
+    const topics = reason === MdReject.forbidden ? refusedTopics(this.#options.entitlements(), request, [symbol]) : [];
+    this.#messages.reject(request.id, reason, `${symbol}: ${text}`, topics);
   }
 
   #request(request: MarketRequest): void {
     const { id, symbols } = request;
     if (this.#requests.has(id)) {
+      // 19a: it came before.
+      if (request.isResent) return;
       this.#messages.reject(id, MdReject.duplicateId, 'this MDReqID has a subscription');
       return;
     }
@@ -238,8 +252,8 @@ export class MarketData implements MarketClient {
     const forbidden = symbols.filter(symbol => !this.#mayHave(request, symbol));
     if (unknown.length > 0 || forbidden.length > 0) {
       this.#requests.delete(id);
-      if (unknown.length > 0) this.#messages.reject(id, MdReject.unknownSymbol, `unknown symbols: ${shorten(unknown)}`);
-      else this.#messages.reject(id, MdReject.forbidden, this.#notEntitled(request, forbidden));
+      if (unknown.length > 0) this.#refuseUnknown(request, unknown);
+      else this.#refuseForbidden(request, forbidden);
       return;
     }
     // Other requests may have begun while symbols were looked up.
@@ -249,6 +263,7 @@ export class MarketData implements MarketClient {
     }
     this.#topics += streamsOf(request).length * symbols.length;
     if (request.queue !== undefined) this.#queues.add(id, request.queue, subscriptions);
+    for (const { text, symbols: late } of delaysIn(request, this)) this.news(late, 'DELAYED', text);
     for (const symbol of symbols) {
       const subscription = new Subscription(request, symbol, this, this.#options.views);
       subscriptions.add(subscription);
@@ -268,14 +283,23 @@ export class MarketData implements MarketClient {
     this.#queues.delete(id);
   }
 
-  #notEntitled(request: MarketRequest, symbols: readonly string[]): string {
-    const product = whichProduct(this.#options.entitlements(), request, symbols);
-    return `not entitled to ${streamsOf(request).join(', ')} of ${shorten(symbols)}${product}`;
+  #refuseUnknown(request: MarketRequest, symbols: readonly string[]): void {
+    const topics = streamsOf(request).map(stream => ({ stream, symbols, product: undefined }));
+    this.#messages.reject(request.id, MdReject.unknownSymbol, `unknown symbols: ${shorten(symbols)}`, topics);
+  }
+
+  #refuseForbidden(request: MarketRequest, symbols: readonly string[]): void {
+    const entitlements = this.#options.entitlements();
+    const product = whichProduct(entitlements, request, symbols);
+    const text = `not entitled to ${streamsOf(request).join(', ')} of ${shorten(symbols)}${product}`;
+    this.#messages.reject(request.id, MdReject.forbidden, text, refusedTopics(entitlements, request, symbols));
   }
 
   #mayHave(request: MarketRequest, symbol: string): boolean {
     const entitlements = this.#options.entitlements();
-    return streamsOf(request).every(stream => entitlements.maySubscribe(stream, symbol));
+    return streamsOf(request).every(
+      stream => entitlements.maySubscribe(stream, symbol) || entitlements.delayMsOf(stream, symbol) > 0,
+    );
   }
 
   #unsubscribe(id: string): boolean {

@@ -1,8 +1,9 @@
 /** The messages of market data that one session sends. While it may not send any, nothing happens. */
 import type { FixMessage } from '../wire/message.js';
+import { reversedRoute } from '../wire/reversed-route.js';
 import { MsgType, Tag } from '../wire/tags.js';
 import type { MessageWriter } from '../wire/writer.js';
-import type { ClientJournal } from './client-journal.js';
+import type { ClientJournal, RefusedTopics } from './client-journal.js';
 import type { ChainPlace, Entries } from './entries.js';
 import type { Recipient, Resolution } from './market-client.js';
 import type { MdReject } from './request.js';
@@ -83,28 +84,29 @@ export class MarketMessages {
     this.#options.end(true);
   }
 
-  /** Y. */
-  reject(id: string, reason: MdReject, text: string): void {
+  /** Y. @param topics for the journal: those that are refused, where that is the reason */
+  reject(id: string, reason: MdReject, text: string, topics?: readonly RefusedTopics[]): void {
     if (!this.#options.isActive()) return;
     const out = this.#options.begin(MsgType.marketDataRequestReject);
     out.field(Tag.mdReqId, id);
     out.field(Tag.mdReqRejReason, reason);
     out.utf8(Tag.text, text);
     this.#options.end(true);
-    this.#options.journal?.refused(`${Tag.mdReqRejReason}=${reason}`);
+    this.#options.journal?.refused({ code: `${Tag.mdReqRejReason}=${reason}`, id, reason: text, topics });
   }
 
   /** j. */
   businessReject(message: FixMessage, reason: number, text: string, refId: string | undefined): void {
     if (!this.#options.isActive()) return;
     const out = this.#options.begin(MsgType.businessReject);
+    for (const [tag, value] of reversedRoute(message)) out.field(tag, value);
     out.integer(Tag.refSeqNum, message.seqNum);
+    out.field(Tag.text, text);
     out.field(Tag.refMsgType, message.type);
     if (refId !== undefined) out.field(Tag.businessRejectRefId, refId);
     out.integer(Tag.businessRejectReason, reason);
-    out.field(Tag.text, text);
     this.#options.end(true);
-    this.#options.journal?.refused(`${Tag.businessRejectReason}=${reason}`);
+    this.#options.journal?.refused({ code: `${Tag.businessRejectReason}=${reason}`, id: refId, reason: text });
   }
 
   #tags(out: MessageWriter, { epoch, prevSeq, seq, checksum }: ChainPlace): void {

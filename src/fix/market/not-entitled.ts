@@ -1,19 +1,35 @@
-/** Why a session may not have what it requests: for people. */
+/** Why a session may not have what it requests: for people, and for the journal. */
 import type { Entitlements } from '../../auth/credential.js';
-import { productText } from '../../auth/product.js';
+import { type Product, productText } from '../../auth/product.js';
+import type { RefusedTopics } from './client-journal.js';
 import { type MarketRequest, streamsOf } from './request.js';
-
-const LATE = ', which you may have delayed; FIX serves it in real time only';
 
 /** Names the product that the first of these symbols belongs to. */
 export function whichProduct(entitlements: Entitlements, request: MarketRequest, symbols: readonly string[]): string {
   for (const symbol of symbols) {
     for (const stream of streamsOf(request)) {
       const product = entitlements.lacksProduct(stream, symbol);
-      if (product === undefined) continue;
-      const isLate = entitlements.delayMsOf(stream, symbol) > 0;
-      return `: ${productText(product)}${isLate ? LATE : ''}`;
+      if (product !== undefined) return `: ${productText(product)}`;
     }
   }
   return '';
+}
+
+/** What a request may not have: for each of its streams, one for each product, and one for topics of no product. */
+export function refusedTopics(
+  entitlements: Entitlements,
+  request: MarketRequest,
+  symbols: readonly string[],
+): RefusedTopics[] {
+  return streamsOf(request).flatMap(stream => {
+    const byProduct = new Map<Product | undefined, string[]>();
+    for (const symbol of symbols) {
+      if (entitlements.maySubscribe(stream, symbol) || entitlements.delayMsOf(stream, symbol) > 0) continue;
+      const product = entitlements.lacksProduct(stream, symbol);
+      const others = byProduct.get(product);
+      if (others === undefined) byProduct.set(product, [symbol]);
+      else others.push(symbol);
+    }
+    return [...byProduct].map(([product, of]) => ({ stream, symbols: of, product: product?.code }));
+  });
 }

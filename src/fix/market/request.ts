@@ -48,6 +48,8 @@ export interface MarketRequest {
   /** Undefined: the gateway's own bounds are all that counts. */
   readonly queue: QueuePolicy | undefined;
   readonly symbols: readonly string[];
+  /** The client may have sent the same request before, with another number (PossResend). */
+  readonly isResent: boolean;
 }
 
 type RequestRead =
@@ -90,8 +92,8 @@ export function readRequest(message: FixMessage): RequestRead {
   if (updateType !== undefined && updateType !== '0' && updateType !== '1') {
     return refused(MdReject.updateType, 'MDUpdateType must be 0 or 1');
   }
-  if (message.text(Tag.aggregatedBook) === 'N') {
-    return refused(MdReject.aggregation, 'AggregatedBook N: books have one entry per price');
+  if (message.has(Tag.aggregatedBook)) {
+    return refused(MdReject.aggregation, 'AggregatedBook is not supported: books always have one entry per price');
   }
   const unsupported = unsupportedOption(message) ?? queueFault(message);
   if (unsupported !== undefined) return refused(...unsupported);
@@ -114,6 +116,7 @@ export function readRequest(message: FixMessage): RequestRead {
     endsWhenSlow: message.text(Tag.applQueueAction) === END_SESSION,
     queue: type === '1' ? queueOf(message) : undefined,
     symbols: [...new Set(symbolsOf(message))],
+    isResent: message.isYes(Tag.possResend),
   };
   if (request.symbols.length === 0 || types.size === 0) {
     return { is: 'incomplete', id, text: 'name at least one Symbol (55) and one MDEntryType (269)' };

@@ -1,7 +1,5 @@
 /** One symbol of one request: the views that feed it, and what it sends of them. */
 import type { StreamPosition } from '../../protocol/stream-position.js';
-import { REALTIME } from '../../protocol/view-options.js';
-import { FIX_VARIANT, laneWith, levelsOfDetail, servedLane, TRADES_PUBLIC } from '../../threads/lanes.js';
 import type { PauseReason } from './client-journal.js';
 import { type Cut, cutKey } from './cut.js';
 import { type ChainPlace, Entries, partOf } from './entries.js';
@@ -11,16 +9,18 @@ import { Statistics } from './statistics.js';
 import { SubscribedTrades } from './subscribed-trades.js';
 import { SubscriptionJournal } from './subscription-journal.js';
 import type { FixView, ViewUser } from './view.js';
+import { ViewChoice } from './view-choice.js';
 import type { FixViews } from './views.js';
+import { wantedBook } from './wanted-book.js';
 
 const NO_ENTRIES = new Entries();
 const EVERYTHING = { part: undefined, cut: undefined, isFull: false };
 const NOWHERE: ChainPlace = { epoch: '', prevSeq: 0, seq: 0, checksum: undefined };
-const BOTH_SIDES_LEVELS = new Set([0, 1, 2, 3].map(levelsOfDetail));
 
 export class Subscription implements ViewUser {
   readonly request: MarketRequest;
   readonly symbol: string;
+  readonly choice: ViewChoice;
   readonly #client: MarketClient;
   readonly #views: FixViews;
   #book: FixView | undefined;
@@ -52,6 +52,7 @@ export class Subscription implements ViewUser {
     this.symbol = symbol;
     this.#client = client;
     this.#views = views;
+    this.choice = new ViewChoice(request, symbol, client, views);
     this.#figures = new Statistics(symbol, request.statistics);
     this.#journal = client.journal && new SubscriptionJournal(client.journal, request.id);
   }
@@ -96,19 +97,14 @@ export class Subscription implements ViewUser {
   #start(): void {
     this.#isStarted = true;
     const { hasTrades, statistics } = this.request;
-    const { owner } = this.#client;
     this.#followBook(true);
     if (hasTrades) {
-      const lane = laneWith(REALTIME, TRADES_PUBLIC, FIX_VARIANT);
-      const view = this.#views.acquire('trades', this.symbol, lane, owner, this);
+      const view = this.choice.acquire('trades', 0, this);
       this.#journal?.follow(view, EVERYTHING, true);
       this.#trades = new SubscribedTrades(view, this, this.#client, this.#journal);
       if (view.isLive) this.#trades.begin(view, this.#isSilent);
     }
-    if (statistics.size > 0) {
-      this.#statistics = this.#views.acquire('quotes', this.symbol, this.#laneOf(0), owner, this);
-      this.#journal?.follow(this.#statistics, { ...EVERYTHING, part: [...statistics].join('') }, false);
-    }
+    if (statistics.size > 0) this.#followStatistics(true);
   }
 
   /** @param stays the connection does */
@@ -118,21 +114,21 @@ export class Subscription implements ViewUser {
     [this.#book, this.#trades, this.#statistics] = [undefined, undefined, undefined];
   }
 
-  /** The client gets another class: its book comes from another view, which `ask` follows. */
+  /** The client gets another class: book and statistics come from other views, which `ask` follows. */
   moveTo(): void {
     if (this.#isMoving) this.#await('moved');
   }
 
-  /** The slowest class has none below it. */
   get #isMoving(): boolean {
-    return this.#book !== undefined && this.#book.lane !== this.#laneOf(this.request.detail);
+    return this.choice.isMoving(this.#book) || this.choice.isMoving(this.#statistics);
   }
 
   #move(): void {
-    const before = this.#book as FixView;
-    this.#journal?.moved(before, this.#sentPosition);
+    const before = [this.#book, this.#statistics].filter(view => view !== undefined);
+    for (const view of before) this.#journal?.moved(view, this.#sentPosition);
     this.#followBook(false);
-    this.#views.release(before, this);
+    if (this.#statistics !== undefined) this.#followStatistics(false);
+    for (const view of before) this.#views.release(view, this);
   }
 
   /** The last message of a client that is logged out because it does not keep up. */
@@ -248,24 +244,25 @@ export class Subscription implements ViewUser {
   }
 
   #followBook(isAsked: boolean): void {
-    const { hasBids, hasOffers, levels, detail, isFull, statistics, queue } = this.request;
-    if (!hasBids && !hasOffers) return;
-    const stream = detail === 0 ? 'orderbook' : 'depth';
+    const wanted = wantedBook(this.request);
+    if (wanted === undefined) return;
+    const { detail, isFull, statistics } = this.request;
+    const { stream, shape, isExact, overlays } = wanted;
     this.#hasBook = false;
-    this.#book = this.#views.acquire(stream, this.symbol, this.#laneOf(detail), this.#client.owner, this);
-    const isExact = hasBids && hasOffers && BOTH_SIDES_LEVELS.has(levels) && !isFull && statistics.size === 0;
-    const shape = { levels, hasBids, hasOffers };
-    this.#overlays = queue?.action === 'overlay' && !isFull && statistics.size === 0;
-    if (this.#overlays) this.#cut = this.#book.ownCut(shape);
+    this.#book = this.choice.acquire(stream, detail, this);
+    this.#overlays = overlays;
+    if (overlays) this.#cut = this.#book.ownCut(shape);
     else this.#cut = isExact ? undefined : this.#book.cut(shape);
     const part = this.#cut && `${cutKey(shape)}${isFull ? 'w' : ''}`;
-    const isShared = !this.#overlays && statistics.size === 0;
+    const isShared = !overlays && statistics.size === 0;
     this.#journal?.follow(this.#book, { part, cut: this.#cut, isFull }, isShared, isAsked);
   }
 
-  #laneOf(detail: number): number {
-    const { rateClass, tier, level } = this.#client;
-    return servedLane(laneWith(rateClass, detail, FIX_VARIANT), tier, level);
+  #followStatistics(isAsked: boolean): void {
+    this.#hasStatistics = false;
+    this.#statistics = this.choice.acquire('quotes', 0, this);
+    const part = [...this.request.statistics].join('');
+    this.#journal?.follow(this.#statistics, { ...EVERYTHING, part }, false, isAsked);
   }
 
   /** A document that was waited for, or that replaces what was sent. */

@@ -2,6 +2,7 @@
  * Records what views send, once for all clients that get the same of them: the whole view, or one part of its book. What
  * a client alone is sent, it records itself (client-journal.ts).
  */
+import { durationText } from '../../config/duration.js';
 import { DEPTHS, SLOWEST } from '../../protocol/view-options.js';
 import type { EmitRecorder } from '../../threads/emit-recorder.js';
 import type { JournalOutlet } from '../../threads/journal-outlet.js';
@@ -119,7 +120,7 @@ export class ViewJournal {
 }
 
 /** How records name a view, or a part of it. */
-export function membersOf({ topic, stream, lane }: FixView, part: string | undefined): ViewMembers {
+export function membersOf({ topic, stream, lane, delayMs }: FixView, part: string | undefined): ViewMembers {
   const depth = stream === 'depth' ? DEPTHS[detailOfLane(lane) - 1] : undefined;
   return {
     topic,
@@ -128,6 +129,7 @@ export function membersOf({ topic, stream, lane }: FixView, part: string | undef
     // Slower classes and trades are the same for all.
     ...(stream !== 'trades' && classOfLane(lane) < SLOWEST ? { tier: 'institutional' } : undefined),
     ...(depth === undefined ? undefined : { depth }),
+    ...(delayMs === 0 ? undefined : { delay: durationText(delayMs) }),
     ...(part === undefined ? undefined : { part }),
   };
 }

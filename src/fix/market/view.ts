@@ -1,4 +1,5 @@
 /** A topic in a lane, as the encoder serves it to this thread, and the clients' subscriptions that it feeds. */
+import { delayedName } from '../../protocol/delayed-name.js';
 import { type Stream, sourceKindOf, topicOf } from '../../protocol/topics.js';
 import { shardOf } from '../../threads/shard-of.js';
 import { FixBook } from './book.js';
@@ -30,6 +31,8 @@ export class FixView {
   readonly topic: string;
   readonly sourceName: string;
   readonly lane: number;
+  /** How late its messages are, ms; 0: in real time. */
+  readonly delayMs: number;
   readonly shard: number;
   readonly users = new Set<ViewUser>();
   /** On whose behalf it was requested first. */
@@ -54,12 +57,13 @@ export class FixView {
   #hasBook = false;
   readonly #cuts = new Map<string, Cut>();
 
-  constructor(stream: Stream, symbol: string, lane: number, owner: number, shards: number) {
+  constructor(stream: Stream, symbol: string, lane: number, owner: number, shards: number, delayMs = 0) {
     this.stream = stream;
     this.symbol = symbol;
     this.topic = topicOf(stream, symbol);
-    this.sourceName = `${sourceKindOf(stream)}:${symbol}`;
+    this.sourceName = `${sourceKindOf(stream)}:${delayedName(symbol, delayMs)}`;
     this.lane = lane;
+    this.delayMs = delayMs;
     this.owner = owner;
     this.shard = shardOf(this.sourceName, shards);
   }

@@ -2,7 +2,9 @@
  * The views that clients of this thread follow, and the rings that feed them. The hub learns of the first user of a view
  * and of the last; a document is requested once for all that wait for it.
  */
-import type { Stream } from '../../protocol/topics.js';
+import { delayedName } from '../../protocol/delayed-name.js';
+import { REALTIME } from '../../protocol/view-options.js';
+import { FIX_VARIANT, laneWith, TRADES_PUBLIC } from '../../threads/lanes.js';
 import { FrameKind, type RingReader } from '../../threads/ring.js';
 import type { InterestChange } from '../../threads/thread-messages.js';
 import { type ChainPlace, Entries } from './entries.js';
@@ -15,7 +17,13 @@ const IN_FLIGHT_MAX = 64;
 const REQUEST_MS_MAX = 2_000;
 const REQUESTS_FROM_MAX = 2 ** 31;
 
+/** The lane of all event views here; frames of delayed trades name another detail. */
+export const TRADES_LANE = laneWith(REALTIME, TRADES_PUBLIC, FIX_VARIANT);
+
 const textDecoder = new TextDecoder();
+
+/** A topic in a lane, in real time or late. */
+type WantedView = Pick<FixView, 'stream' | 'symbol' | 'lane' | 'delayMs'>;
 
 interface ViewsOptions {
   /** Number of encoders. */
@@ -63,11 +71,11 @@ export class FixViews {
   }
 
   /** The view of a topic for this user, which is told once it is answered. Match each call with one `release`. */
-  acquire(stream: Stream, symbol: string, lane: number, owner: number, user: ViewUser): FixView {
-    const key = `${stream}|${lane}|${symbol}`;
+  acquire({ stream, symbol, lane, delayMs }: WantedView, owner: number, user: ViewUser): FixView {
+    const key = keyOf({ stream, symbol, lane, delayMs });
     let view = this.#views.get(key);
     if (view === undefined) {
-      view = new FixView(stream, symbol, lane, owner, this.#options.shards);
+      view = new FixView(stream, symbol, lane, owner, this.#options.shards, delayMs);
       this.#views.set(key, view);
     }
     view.users.add(user);
@@ -78,7 +86,7 @@ export class FixViews {
   release(view: FixView, user: ViewUser): void {
     view.users.delete(user);
     if (view.users.size > 0) return;
-    this.#views.delete(`${view.stream}|${view.lane}|${view.symbol}`);
+    this.#views.delete(keyOf(view));
     this.#unbind(view);
     this.#queueOf(view).waiting.delete(view);
     this.#asked.delete(view.request);
@@ -170,7 +178,7 @@ export class FixViews {
   }
 
   #event(ring: RingReader): void {
-    const view = this.#bound.get(boundKey(ring.source, ring.lane));
+    const view = this.#bound.get(boundKey(ring.source, TRADES_LANE));
     if (view === undefined || view.isBroken) return;
     this.#entries.read(ring);
     const place = this.#placeOf(view, ring, undefined);
@@ -179,7 +187,7 @@ export class FixViews {
   }
 
   #gap(ring: RingReader): void {
-    const view = this.#bound.get(boundKey(ring.source, ring.lane));
+    const view = this.#bound.get(boundKey(ring.source, TRADES_LANE));
     if (view === undefined) return;
     this.#entries.read(ring);
     const { from, to, reason } = announcementOf(this.#entries);
@@ -287,6 +295,10 @@ export class FixViews {
       view.isWanted = true;
     }
   }
+}
+
+function keyOf({ stream, symbol, lane, delayMs }: WantedView): string {
+  return `${stream}|${lane}|${delayedName(symbol, delayMs)}`;
 }
 
 /** A source number and a lane below 256. */

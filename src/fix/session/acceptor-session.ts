@@ -61,6 +61,7 @@ export class AcceptorSession {
       outgoing: this.#outgoing,
       leave: text => this.leave(text, true),
       close: reason => this.#close(reason),
+      startOver: message => this.#startOver(message),
       isActive: () => this.isActive,
       isClosed: () => this.isClosed,
     });
@@ -158,6 +159,7 @@ export class AcceptorSession {
   leave(text: string, isAtOnce = false): void {
     if (this.#state === 'connected') this.#close(text);
     if (this.#state === 'closed' || (this.#state === 'leaving' && !isAtOnce)) return;
+    this.#host.told({ is: 'logout', text });
     this.#outgoing.send(MsgType.logout, [[Tag.text, text]]);
     // Before its Logon is answered, a client has nothing to log out of, and its numbers are not known.
     if (isAtOnce || this.#state === 'verifying') this.#close(text);
@@ -275,6 +277,20 @@ export class AcceptorSession {
     this.#outgoing.send(MsgType.logon, fields);
     if (nextExpected !== undefined && nextExpected < own) this.#handler.resend(nextExpected, own);
     this.#handler.incoming.done(seqNum, nextExpected === undefined);
+  }
+
+  /** A session that never ends starts its numbers over with a Logon (FIX 4.4, volume 2, on 24-hour connectivity). */
+  #startOver(message: FixMessage): boolean {
+    if (!this.isActive || message.isYes(Tag.possDupFlag)) return false;
+    const logon = readLogon(message);
+    if (logon?.isReset !== true || logon.seqNum !== 1 || (logon.nextExpected ?? 1) !== 1) return false;
+    if (logonFault(message, logon, this.#settings) !== undefined) return false;
+    this.#heartbeatMs = logon.heartbeatSeconds * 1000;
+    this.#handler.incoming.clear();
+    this.#handler.incoming.next = 1;
+    this.#outgoing.startOver();
+    this.#answerLogon(logon);
+    return true;
   }
 
   #test(nowMs: number): void {

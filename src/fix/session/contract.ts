@@ -28,6 +28,7 @@ export interface SessionHost {
   received(bytes: number): void;
   /** A message that is whole came within the session. */
   taken(message: FixMessage): void;
+  told(event: SessionEvent): void;
   /** The client has received what was sent before this time, µs since the Unix epoch. */
   confirmed(atMicros: number): void;
   /** A client wants to log on: answer with `accept`, `refuse` or `drop`, now or later. */
@@ -41,6 +42,17 @@ export interface SessionHost {
   /** Ends the connection, after what was sent. No call follows. */
   disconnect(reason: string): void;
 }
+
+/** What the gateway sent of the session itself. */
+export type SessionEvent =
+  /** A Reject (3). */
+  | { readonly is: 'rejected'; readonly message: FixMessage; readonly rejection: Rejection }
+  /** A ResendRequest for everything from this number on. */
+  | { readonly is: 'asked'; readonly from: number }
+  /** The answer to a ResendRequest; `again`: messages sent again instead of filled. */
+  | { readonly is: 'filled'; readonly from: number; readonly to: number; readonly again: number }
+  /** A Logout that does not answer the client's. */
+  | { readonly is: 'logout'; readonly text: string };
 
 export interface SessionCounters {
   messagesIn: number;

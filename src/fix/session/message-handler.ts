@@ -3,6 +3,7 @@
  * session tests in the FIX 4.4 specification, volume 2.
  */
 import type { FixMessage } from '../wire/message.js';
+import { reversedRoute } from '../wire/reversed-route.js';
 import { MsgType, Tag } from '../wire/tags.js';
 import { utcMicros } from '../wire/utc.js';
 import { REJECT_TEXTS, type Rejection, RejectReason, rejectionOf } from '../wire/validation.js';
@@ -16,6 +17,11 @@ export function isTimely(message: FixMessage, host: SessionHost, { sendingTimeMa
   return micros === undefined || Math.abs(micros - host.wallMicros()) <= sendingTimeMaxMs * 1000;
 }
 
+/** SequenceReset without GapFill. */
+function isReset(message: FixMessage): boolean {
+  return message.type === MsgType.sequenceReset && !message.isYes(Tag.gapFillFlag);
+}
+
 interface HandlerOptions {
   readonly settings: SessionSettings;
   readonly host: SessionHost;
@@ -24,6 +30,8 @@ interface HandlerOptions {
   /** Logs the client out at once. */
   readonly leave: (text: string) => void;
   readonly close: (reason: string) => void;
+  /** A Logon within the session. @returns false if it does not start the numbers over */
+  readonly startOver: (logon: FixMessage) => boolean;
   /** False once a Logout was sent. */
   readonly isActive: () => boolean;
   readonly isClosed: () => boolean;
@@ -41,6 +49,7 @@ export class MessageHandler {
       handle: (message, standing) => this.#handle(message, standing),
       ask: begin => {
         options.counters.resendsAsked++;
+        options.host.told({ is: 'asked', from: begin });
         this.#outgoing.send(MsgType.resendRequest, [
           [Tag.beginSeqNo, begin],
           [Tag.endSeqNo, 0],
@@ -60,26 +69,29 @@ export class MessageHandler {
       this.#options.leave('Incorrect BeginString');
       return false;
     }
-    if (Number.isNaN(message.seqNum) || message.seqNum < 1) {
+    // 11: the number of a Reset does not count, and may be 0.
+    if (!(message.seqNum >= (isReset(message) ? 0 : 1))) {
       this.#options.leave('MsgSeqNum missing or no number');
       return false;
     }
-    const isOurs = message.text(Tag.targetCompId) === this.#options.settings.compId;
-    const sender = message.text(Tag.senderCompId);
-    if (sender !== undefined && message.has(Tag.targetCompId) && !(isOurs && sender === this.#outgoing.targetCompId)) {
-      this.#rejectAndLeave(message, RejectReason.compIdProblem);
+    // 14b, 14d: a CompID that is missing or empty has a reject reason of its own.
+    const target = message.text(Tag.targetCompId) || this.#options.settings.compId;
+    const sender = message.text(Tag.senderCompId) || this.#outgoing.targetCompId;
+    if (target !== this.#options.settings.compId || sender !== this.#outgoing.targetCompId) {
+      const tag = sender === this.#outgoing.targetCompId ? Tag.targetCompId : Tag.senderCompId;
+      this.#rejectAndLeave(message, RejectReason.compIdProblem, tag);
       return false;
     }
     if (!isTimely(message, this.#options.host, this.#options.settings)) {
-      this.#rejectAndLeave(message, RejectReason.sendingTimeAccuracy);
+      this.#rejectAndLeave(message, RejectReason.sendingTimeAccuracy, Tag.sendingTime);
       return false;
     }
     return true;
   }
 
   /** 2k, 2o, 2f: a Reject, then a Logout. The number is used up. */
-  #rejectAndLeave(message: FixMessage, reason: RejectReason): void {
-    this.#reject(message, { reason });
+  #rejectAndLeave(message: FixMessage, reason: RejectReason, tag: number): void {
+    this.#reject(message, { reason, tag: String(tag) });
     if (message.seqNum === this.incoming.next) this.incoming.next++;
     this.#options.leave(REJECT_TEXTS[reason]);
   }
@@ -88,27 +100,30 @@ export class MessageHandler {
     this.#options.leave(`MsgSeqNum too low, expecting ${this.incoming.next} but received ${seqNum}`);
   }
 
-  #reject(message: FixMessage, { reason, tag, text }: Rejection): void {
+  #reject(message: FixMessage, rejection: Rejection): void {
+    const { reason, tag, text } = rejection;
     this.#options.counters.rejects++;
-    const fields: (readonly [number, string | number])[] = [[Tag.refSeqNum, message.seqNum]];
+    this.#options.host.told({ is: 'rejected', message, rejection });
+    const fields: (readonly [number, string | number])[] = [...reversedRoute(message)];
+    fields.push([Tag.refSeqNum, message.seqNum], [Tag.text, text ?? REJECT_TEXTS[reason]]);
     if (tag !== undefined && /^-?\d{1,9}$/.test(tag)) fields.push([Tag.refTagId, tag]);
     if (message.type !== '') fields.push([Tag.refMsgType, message.type]);
-    fields.push([Tag.sessionRejectReason, reason], [Tag.text, text ?? REJECT_TEXTS[reason]]);
+    fields.push([Tag.sessionRejectReason, reason]);
     this.#outgoing.send(MsgType.reject, fields, true);
   }
 
   /** Where a message stands to the number expected. */
   #handle(message: FixMessage, standing: 'due' | 'ahead' | 'behind'): 'wait' | 'done' | 'number_kept' {
     if (this.#options.isClosed()) return 'number_kept';
-    if (message.type === MsgType.sequenceReset && !message.isYes(Tag.gapFillFlag)) {
+    if (isReset(message)) {
       this.#sequenceReset(message);
       return 'number_kept';
     }
+    if (message.type === MsgType.logon && this.#options.startOver(message)) return 'number_kept';
     if (message.isYes(Tag.possDupFlag) && !this.#isPossDupRight(message))
       return this.#options.isClosed() ? 'number_kept' : 'done';
     if (standing === 'behind') {
-      // 2c, 2e
-      if (!message.isYes(Tag.possDupFlag)) this.tooLow(message.seqNum);
+      if (!message.isYes(Tag.possDupFlag)) this.#behind(message);
       return 'number_kept';
     }
     if (standing === 'ahead') return this.#ahead(message);
@@ -129,7 +144,7 @@ export class MessageHandler {
     }
     const [from, to] = [utcMicros(originally), utcMicros(message.text(Tag.sendingTime) ?? '')];
     if (from === undefined || to === undefined || from <= to) return true;
-    this.#rejectAndLeave(message, RejectReason.sendingTimeAccuracy);
+    this.#rejectAndLeave(message, RejectReason.sendingTimeAccuracy, Tag.origSendingTime);
     return false;
   }
 
@@ -142,6 +157,13 @@ export class MessageHandler {
     if (message.type !== MsgType.resendRequest || rejectionOf(message) !== undefined) return 'wait';
     this.#resendRequest(message);
     return 'done';
+  }
+
+  /** 2c. As with other engines, a ResendRequest is answered and a Logout obeyed whatever its number is (8, 20). */
+  #behind(message: FixMessage): void {
+    if (message.type === MsgType.logout) this.#logout();
+    else if (message.type === MsgType.resendRequest && rejectionOf(message) === undefined) this.#resendRequest(message);
+    else this.tooLow(message.seqNum);
   }
 
   #process(message: FixMessage): 'done' | 'number_kept' {
@@ -203,8 +225,11 @@ export class MessageHandler {
   /** What was sent with these numbers, again or filled. */
   resend(begin: number, end: number): void {
     this.#options.counters.resendsAnswered++;
+    const { host } = this.#options;
     const kept = this.#outgoing.keptBetween(begin, end);
-    this.#outgoing.resend(begin, end, kept > 0 && this.#options.host.mayResend(kept));
+    const again = kept > 0 && host.mayResend(kept) ? kept : 0;
+    host.told({ is: 'filled', from: begin, to: end, again });
+    this.#outgoing.resend(begin, end, again > 0);
     if (this.#options.isActive()) this.#options.host.filled(begin, end);
   }
 

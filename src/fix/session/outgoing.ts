@@ -35,6 +35,12 @@ export class Outgoing {
     this.#host = host;
   }
 
+  /** The next message has the number 1. */
+  startOver(): void {
+    this.next = 1;
+    this.#sent.clear();
+  }
+
   /** Begins a message with the next number. */
   begin(type: string): MessageWriter {
     this.#type = type;
@@ -77,8 +83,8 @@ export class Outgoing {
         writer.shared({ bytes: body, start: 0, end: body.length, sum });
       } else {
         const writer = this.#header(MsgType.sequenceReset, part.seqNum, sendingTime, sendingTime);
-        writer.field(Tag.gapFillFlag, 'Y');
         writer.integer(Tag.newSeqNo, part.newSeqNo);
+        writer.field(Tag.gapFillFlag, 'Y');
       }
       this.#write();
     }
@@ -89,13 +95,11 @@ export class Outgoing {
     writer.begin();
     writer.field(Tag.msgType, type);
     writer.integer(Tag.msgSeqNum, seqNum);
+    if (origSendingTime !== undefined) writer.field(Tag.possDupFlag, 'Y');
     writer.field(Tag.senderCompId, this.#senderCompId);
     writer.field(Tag.sendingTime, sendingTime);
     writer.field(Tag.targetCompId, this.targetCompId);
-    if (origSendingTime !== undefined) {
-      writer.field(Tag.possDupFlag, 'Y');
-      writer.field(Tag.origSendingTime, origSendingTime);
-    }
+    if (origSendingTime !== undefined) writer.field(Tag.origSendingTime, origSendingTime);
     this.#headerBytes = writer.length;
     return writer;
   }

@@ -32,6 +32,10 @@ export class SentMessages {
     }
   }
 
+  clear(): void {
+    this.#kept.clear();
+  }
+
   countBetween(begin: number, end: number): number {
     let count = 0;
     for (const seqNum of this.#kept.keys()) if (seqNum >= begin && seqNum <= end) count++;

@@ -124,8 +124,20 @@ export const HEADER_GROUPS: ReadonlyMap<number, GroupShape> = new Map([[627, gro
 export const HEADER_REQUIRED: readonly number[] = [49, 56, 34, 52];
 export const TRAILER_TAGS: ReadonlySet<number> = new Set([10, 89, 93]);
 
+const SECURITY_TYPES =
+  '? ABS AMENDED AN BA BN BOX BRADY BRIDGE BUYSELL CB CD CL CMBS CMO COFO COFP CORP CP CPP CS DEFLTED DINP DN DUAL EUCD ' +
+  'EUCORP EUCP EUSOV EUSUPRA FAC FADN FOR FORWARD FUT GO IET LOFC LQN MATURED MBS MF MIO MLEG MPO MPP MPT MT MTN NONE ' +
+  'ONITE OPT PEF PFAND PN PS PZFJ RAN REPLACD REPO RETIRED REV RVLV RVLVTRM SECLOAN SECPLEDGE SPCLA SPCLO SPCLT STN ' +
+  'STRUCT SUPRA SWING TAN TAXA TBA TBILL TBOND TCAL TD TECP TERM TINT TIPS TNOTE TPRN TRAN VRDN WAR WITHDRN XCN XLINKD ' +
+  'YANK YCD';
+
 /** Values of fields that have few. What the market data part answers itself is not among them. */
 export const ENUMERATED: ReadonlyMap<number, ReadonlySet<string>> = new Map([
+  [21, new Set('123')],
+  [40, new Set('123456789ABCDEFGHIJKLMP')],
+  [54, new Set('123456789ABCDEFG')],
+  [59, new Set('01234567')],
+  [167, new Set(SECURITY_TYPES.split(' '))],
   [815, new Set(['0', '1', '2', '3'])],
   [380, new Set(['0', '1', '2', '3', '4', '5', '6', '7'])],
   [286, new Set(['0', '1', '2', '3', '4', '5'])],

@@ -1,5 +1,6 @@
 /** Checks a message against the dictionary. What is wrong becomes a Reject (3) with the reasons of FIX 4.4. */
 import {
+  DATA_OF_LENGTH,
   ENUMERATED,
   FIELD_TYPES,
   type FieldType,
@@ -82,6 +83,8 @@ export function rejectionOf(message: FixMessage): Rejection | undefined {
 class Check {
   readonly #message: FixMessage;
   readonly #seen = new Set<number>();
+  /** Groups of a message whose groups are unknown: where the count of each is, by the tag that its entries start with. */
+  readonly #counts = new Map<number, number[]>();
 
   constructor(message: FixMessage) {
     this.#message = message;
@@ -100,9 +103,10 @@ class Check {
       part = partOfTag;
       if (this.#seen.has(tag)) {
         // The entries of a group in a message whose groups are unknown repeat their tags.
-        if (part !== 1 || shape !== undefined) return this.#at(RejectReason.repeatedTag, at);
+        if (part !== 1 || this.#counts.size === 0) return this.#at(RejectReason.repeatedTag, at);
       }
       this.#seen.add(tag);
+      if (part === 1 && shape === undefined) this.#noteCount(at);
       if (part === 1 && shape !== undefined && !shape.body.has(tag)) return this.#at(RejectReason.tagNotDefined, at);
       const group = part === 0 ? HEADER_GROUPS.get(tag) : shape?.groups.get(tag);
       const next = group === undefined ? at + 1 : this.#group(at, group);
@@ -110,13 +114,35 @@ class Check {
       at = next;
     }
     const missing = [...HEADER_REQUIRED, ...(shape?.required ?? [])].find(tag => !this.#seen.has(tag));
-    return missing === undefined ? undefined : { reason: RejectReason.requiredTagMissing, tag: String(missing) };
+    if (missing !== undefined) return { reason: RejectReason.requiredTagMissing, tag: String(missing) };
+    return this.#tooFewEntries();
+  }
+
+  #noteCount(at: number): void {
+    const { tags } = this.#message;
+    const [tag = 0, first = 0] = [tags[at], tags[at + 1]];
+    if (FIELD_TYPES.get(tag) !== 'count' || DATA_OF_LENGTH.has(tag) || !(this.#countAt(at) > 0)) return;
+    this.#counts.set(first, [...(this.#counts.get(first) ?? []), at]);
+  }
+
+  /** In a message whose groups are unknown, the first tag of a group may stand elsewhere too, but not be missing. */
+  #tooFewEntries(): Rejection | undefined {
+    for (const [first, counts] of this.#counts) {
+      const announced = counts.reduce((sum, at) => sum + this.#countAt(at), 0);
+      const found = this.#message.tags.filter(tag => tag === first).length;
+      if (found < announced) return this.#at(RejectReason.groupCount, counts[0] as number);
+    }
+    return undefined;
+  }
+
+  #countAt(at: number): number {
+    return Number(this.#message.valueAt(at));
   }
 
   /** @returns the field behind the group */
   #group(countAt: number, { first, members, groups }: GroupShape): number | Rejection {
     const { tags } = this.#message;
-    const count = Number(this.#message.valueAt(countAt));
+    const count = this.#countAt(countAt);
     let entries = 0;
     let at = countAt + 1;
     const inEntry = new Set<number>();

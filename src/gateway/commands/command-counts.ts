@@ -1,24 +1,10 @@
-/**
- * What each client asks for, second by second, for surveillance: how many commands, and which topics it subscribes to and
- * leaves. Posted to main once a second; only clients that sent a command are in it.
- */
+/** What each client asks for, for surveillance: how many commands, and which topics it subscribes to and leaves. */
 import type { Command, SubscribeCommand, UnsubscribeCommand } from '../../protocol/commands.js';
 import { ALL_SYMBOLS } from '../../protocol/topics.js';
-import type { ClientCounts, ClientReport } from '../../threads/surveillance-messages.js';
+import { ClientCounting, TOPICS_MAX } from '../../threads/client-counting.js';
+import type { ClientReport } from '../../threads/surveillance-messages.js';
 import type { ConnectionIds } from '../model/connection-ids.js';
 import type { Session } from '../model/session.js';
-
-const SECOND_MS = 1_000;
-/** Clients in one report; those beyond are left out of it. */
-const CLIENTS_MAX = 2_000;
-/** Topics of one client in one report; further ones are left out. A command with a longer list of names is not hopping. */
-const TOPICS_MAX = 64;
-
-interface Counts {
-  commands: number;
-  readonly subscribed: string[];
-  readonly unsubscribed: string[];
-}
 
 interface CommandCountsOptions {
   readonly ids: ConnectionIds;
@@ -28,46 +14,19 @@ interface CommandCountsOptions {
 }
 
 export class CommandCounts {
-  readonly #options: CommandCountsOptions;
-  readonly #counts = new Map<Session, Counts>();
-  /** When the first command of this report came. */
-  #sinceMicros = 0;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #counting: ClientCounting<Session>;
 
-  constructor(options: CommandCountsOptions) {
-    this.#options = options;
+  constructor({ ids, post, nowMicros }: CommandCountsOptions) {
+    const clientOf = ({ id, credential }: Session) => ({ connection: ids.text(id), user: credential.sub });
+    this.#counting = new ClientCounting({ clientOf, post, nowMicros });
   }
 
   take(session: Session, command: Command): void {
-    let counts = this.#counts.get(session);
-    if (counts === undefined) {
-      if (this.#counts.size >= CLIENTS_MAX) return;
-      counts = { commands: 0, subscribed: [], unsubscribed: [] };
-      this.#counts.set(session, counts);
-      this.#begin();
-    }
-    counts.commands++;
+    const counts = this.#counting.command(session);
+    if (counts === undefined) return;
     const { sub } = session.credential;
     if (command.action === 'subscribe') note(counts.subscribed, command, sub);
     else if (command.action === 'unsubscribe') note(counts.unsubscribed, command, sub);
-  }
-
-  #begin(): void {
-    if (this.#timer !== undefined) return;
-    this.#sinceMicros = this.#options.nowMicros();
-    this.#timer = setTimeout(() => this.#post(), SECOND_MS).unref();
-  }
-
-  #post(): void {
-    this.#timer = undefined;
-    const { ids, post } = this.#options;
-    const clients: ClientCounts[] = Array.from(this.#counts, ([session, counts]) => ({
-      connection: ids.text(session.id),
-      user: session.credential.sub,
-      ...counts,
-    }));
-    this.#counts.clear();
-    post({ type: 'behaviour', atMicros: this.#sinceMicros, clients });
   }
 }
 

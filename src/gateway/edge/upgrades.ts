@@ -317,7 +317,7 @@ export class Upgrades {
     // What a credential lacks shows only beside what the gateway read in it.
     const roles = status === 403 ? by?.roles : undefined;
     this.#parts.log.refused(client, { status, code, reason: message, roles });
-    this.#parts.records?.refused(client, status, code, why.product);
+    this.#parts.records?.refused(client, why);
   }
 }
 

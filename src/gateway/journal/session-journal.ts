@@ -1,7 +1,7 @@
 /** Records who connects, as whom, what clients ask for, what they are known to have received, and how connections end. */
 
 import type { Credential } from '../../auth/credential.js';
-import { declaredOf } from '../../auth/declared-use.js';
+import { rightsOf } from '../../auth/recorded-rights.js';
 import type { Command } from '../../protocol/commands.js';
 import { listedOf } from '../../protocol/record-limits.js';
 import type { NewRecord } from '../../threads/journal-records.js';
@@ -10,7 +10,6 @@ import type { DeliveryJournal } from './delivery-journal.js';
 
 /** A connection's confirmations are at least this far apart; the newest one counts. */
 export const CONFIRMED_INTERVAL_MS = 1_000;
-const MICROS_PER_MS = 1_000;
 /** Characters of an id or reason that are recorded. */
 const TEXT_MAX = 256;
 
@@ -42,6 +41,14 @@ interface Refused {
   readonly user: string;
 }
 
+/** What the client is told, in the HTTP answer. */
+interface Answered {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly product?: string | undefined;
+}
+
 export class SessionJournal {
   readonly #options: SessionJournalOptions;
   /** One for each open session that has answered a ping. */
@@ -61,24 +68,20 @@ export class SessionJournal {
   }
 
   /** The session has this credential from now on. */
-  authenticated({ id, credential, entitlements: { granted } }: Session): void {
-    const { sub: user, tier, expiresAtMs } = credential;
-    const { first: entitlements, ...more } = listedOf(granted);
+  authenticated({ id, credential, entitlements }: Session): void {
+    const { sub: user, tier } = credential;
     this.#record({
       k: 'authenticated',
       c: this.#id(id),
       ...(user === '' ? undefined : { user }),
       tier,
       by: kindOf(credential),
-      ...declaredOf(credential),
-      entitlements,
-      ...more,
-      ...(Number.isFinite(expiresAtMs) ? { expires_at: Math.round(expiresAtMs * MICROS_PER_MS) } : undefined),
+      ...rightsOf(credential, entitlements),
     });
   }
 
-  /** A connection is refused. @param status of the HTTP answer */
-  refused({ id, address, user }: Refused, status: number, code: string, product?: string): void {
+  /** A connection is refused. */
+  refused({ id, address, user }: Refused, { status, code, message, product }: Answered): void {
     const who = user === '' ? { address } : { address, user };
     this.#record({
       k: 'refused',
@@ -86,6 +89,7 @@ export class SessionJournal {
       what: 'connection',
       status,
       code,
+      reason: message.slice(0, TEXT_MAX),
       ...(product && { product }),
       ...who,
     });

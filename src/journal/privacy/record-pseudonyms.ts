@@ -1,10 +1,12 @@
 /** Replaces users and addresses in a record by their pseudonyms. */
-import { withNamedOrders } from '../../observe/private-text.js';
+import { withNamedOrders, withoutName } from '../../observe/private-text.js';
 
 /** Begins topics whose name is a user. */
 export const ORDERS_TOPIC = 'orders:';
 const ANY = '*';
-/** Members whose words may quote the topic of a user's orders. */
+/** Members that are a user or an address. */
+const NAMES = ['user', 'author', 'address'] as const;
+/** Members whose words may quote them, or the topic of a user's orders. */
 const TEXTS = ['reason', 'detail'] as const;
 
 export interface Pseudonyms {
@@ -19,12 +21,19 @@ export function withPseudonyms(record: Record<string, unknown>, pseudonyms: Pseu
     const own = name.slice(ORDERS_TOPIC.length);
     return name.startsWith(ORDERS_TOPIC) && !own.includes(ANY) ? `${ORDERS_TOPIC}${user(own)}` : name;
   };
-  if (typeof record.user === 'string') record.user = user(record.user);
-  if (typeof record.author === 'string') record.author = user(record.author);
-  if (typeof record.address === 'string') record.address = pseudonyms.pseudonym('address', record.address);
+  const named: [raw: string, name: string][] = [];
+  for (const member of NAMES) {
+    const raw = record[member];
+    if (typeof raw !== 'string') continue;
+    const name = member === 'address' ? pseudonyms.pseudonym('address', raw) : user(raw);
+    named.push([raw, name]);
+    record[member] = name;
+  }
   for (const member of TEXTS) {
     const text = record[member];
-    if (typeof text === 'string') record[member] = withNamedOrders(text, (_, name) => user(name));
+    if (typeof text !== 'string') continue;
+    const others = withNamedOrders(text, (_, name) => user(name));
+    record[member] = named.reduce((quoted, [raw, name]) => withoutName(quoted, raw, name), others);
   }
   if (typeof record.topic === 'string') record.topic = topic(record.topic);
   if (isTexts(record.entitlements)) record.entitlements = record.entitlements.map(topic);

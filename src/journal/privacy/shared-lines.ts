@@ -7,10 +7,12 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
+  linkSync,
   openSync,
   readSync,
   renameSync,
   statSync,
+  unlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -139,6 +141,19 @@ function appendTo(path: string, lines: readonly string[]): void {
     fsyncSync(file);
   } finally {
     closeSync(file);
+  }
+}
+
+/** Creates a secret file. Another process may create it at the same time: then its file stays. */
+export function createSecretFile(path: string, text: string): void {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, text, { mode: SECRET_FILE_MODE, flush: true });
+  try {
+    linkSync(draft, path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+  } finally {
+    unlinkSync(draft);
   }
 }
 

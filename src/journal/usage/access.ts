@@ -8,7 +8,6 @@ import { topicParts } from '../../protocol/topic-parts.js';
 import { isStream } from '../../protocol/topics.js';
 import { EntitledProducts, type ProductMonth } from './product-months.js';
 import type { Subjects } from './subjects.js';
-import { OVERLAP_MICROS } from './survey.js';
 import { type Account, groupName, groupsOf, type Tally } from './tally.js';
 import { OPEN_CONNECTIONS_MAX, OPEN_SUBSCRIPTIONS_MAX, refuseBeyond } from './usage-bounds.js';
 import { type ConnectionEvent, isEnd, type UsageEvent } from './usage-events.js';
@@ -91,16 +90,14 @@ export class Access {
     this.#borders = months.flatMap(bordersOf).sort((a, b) => a.micros - b.micros || RANK[a.is] - RANK[b.is]);
   }
 
-  /**
-   * @param event not older than those before it, unless the clock was set back: then what follows counts at the time that it says.
-   * One that is a little older counts as of now, because its true place is lost.
-   */
+  /** @param event not older than those before it; an older one counts as of now, because its true place is lost */
   take(event: UsageEvent): void {
-    if (event.micros > this.#nowMicros || event.micros < this.#nowMicros - OVERLAP_MICROS) {
+    if (event.micros > this.#nowMicros || event.isMoved) {
       this.#apply();
-      this.#nowMicros = event.micros;
+      this.#nowMicros = Math.max(this.#nowMicros, event.micros);
     }
     this.#atOnce.push(event);
+    if (event.isMoved) this.#apply();
   }
 
   /** Call after the last event: passes the remaining borders. */
@@ -176,10 +173,9 @@ export class Access {
       connection.account = account;
       for (const use of uses) this.#beginUse(connection, use, micros);
     }
-    const { entitlements } = members;
-    if (typeof members.more === 'number') this.doubts.cutEntitlements++;
-    const granted = Array.isArray(entitlements) ? entitlements.filter(text => typeof text === 'string') : [];
-    connection.entitled = this.#entitled.of(granted, account);
+    if (typeof members.more === 'number' || typeof members.reserved_more === 'number') this.doubts.cutEntitlements++;
+    const rights = { entitlements: textsOf(members.entitlements), reserved: textsOf(members.reserved) };
+    connection.entitled = this.#entitled.of(rights, account);
     for (const product of connection.entitled) this.#entitle(connection, product, micros);
   }
 
@@ -324,3 +320,6 @@ const isSame = (a: Account, b: Account): boolean =>
 /** Texts from tokens go into documents and onto terminals. */
 const textOf = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? printable(value) : undefined;
+
+const textsOf = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter(text => typeof text === 'string') : [];

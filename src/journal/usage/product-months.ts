@@ -2,12 +2,14 @@
 import type { Product } from '../../auth/products.js';
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import { topicParts } from '../../protocol/topic-parts.js';
+import { overlapOutside } from './patterns.js';
 import { type CalendarMonth, type ZonedMonth, zonedMonth } from './zoned-days.js';
 
 /** Most combinations of entitlements and status whose products are remembered. */
 const REMEMBERED_MAX = 10_000;
 /** Grants all trades (src/auth/credential.ts). */
 const FULL_TRADES = 'trades:full';
+const ALL_TRADES = ['trades', '*'] as const;
 
 export interface ProductMonth {
   readonly product: Product;
@@ -40,6 +42,13 @@ export interface Status {
   readonly use: string | undefined;
 }
 
+/** Market data that a credential opens, as the journal has it. */
+interface Rights {
+  readonly entitlements: readonly string[];
+  /** Of it, what is kept for roles that the credential lacks. */
+  readonly reserved: readonly string[];
+}
+
 /** Finds the products that a credential grants in real time, at least in part. */
 export class EntitledProducts {
   readonly #products: readonly Product[];
@@ -50,42 +59,41 @@ export class EntitledProducts {
   }
 
   /** @returns places in the list of products */
-  of(entitlements: readonly string[], status: Status): readonly number[] {
-    const name = JSON.stringify([entitlements, status.professional ?? null, status.use ?? null]);
+  of({ entitlements, reserved }: Rights, status: Status): readonly number[] {
+    const name = JSON.stringify([entitlements, reserved, status.professional ?? null, status.use ?? null]);
     const known = this.#remembered.get(name);
     if (known !== undefined) return known;
-    const found = this.#products.flatMap((product, at) => (isGranted(product, entitlements, status) ? [at] : []));
+    const fitting = this.#products.filter(product => fits(product, status));
+    // A topic of several products is open only if it is in each of them.
+    const closed = this.#products.flatMap(product => (fitting.includes(product) ? [] : product.topics));
+    const granted = patternsByStream(entitlements);
+    const withheld = patternsByStream([...reserved, ...closed]);
+    const found = this.#products.flatMap((product, at) =>
+      fitting.includes(product) && isGranted(product, granted, withheld) ? [at] : [],
+    );
     this.#remembered.set(name, found);
     return found;
   }
 }
 
-function isGranted(product: Product, entitlements: readonly string[], { professional, use }: Status): boolean {
-  if (product.use !== undefined && product.use !== use) return false;
-  if (product.professional !== undefined && product.professional !== professional) return false;
-  return product.topics.some(topic => entitlements.some(text => patternsMeet(topic, text)));
-}
+const fits = (product: Product, { professional, use }: Status): boolean =>
+  (product.use === undefined || product.use === use) &&
+  (product.professional === undefined || product.professional === professional);
 
-function patternsMeet(topic: string, entitlement: string): boolean {
-  const [stream, pattern] = topicParts(topic);
-  const [granted, grantedPattern] = topicParts(entitlement);
-  if (stream !== granted) return false;
-  return patternsOverlap(pattern, entitlement === FULL_TRADES ? '*' : grantedPattern);
-}
+type Patterns = ReadonlyMap<string, readonly string[]>;
 
-/** True if some name matches both patterns, in which `*` stands for any run of characters. */
-export function patternsOverlap(one: string, other: string): boolean {
-  // overlaps[j]: what is left of `one` from i, and of `other` from j, have a name in common.
-  let below: readonly boolean[] = [];
-  for (let i = one.length; i >= 0; i--) {
-    const row: boolean[] = [];
-    for (let j = other.length; j >= 0; j--) {
-      if (i === one.length && j === other.length) row[j] = true;
-      else if (one[i] === '*') row[j] = below[j] === true || (j < other.length && row[j + 1] === true);
-      else if (other[j] === '*') row[j] = row[j + 1] === true || (i < one.length && below[j] === true);
-      else row[j] = i < one.length && j < other.length && one[i] === other[j] && below[j + 1] === true;
-    }
-    below = row;
+function patternsByStream(topics: readonly string[]): Patterns {
+  const found = new Map<string, string[]>();
+  for (const topic of topics) {
+    const [stream, pattern] = topic === FULL_TRADES ? ALL_TRADES : topicParts(topic);
+    found.set(stream, [...(found.get(stream) ?? []), pattern]);
   }
-  return below[0] === true;
+  return found;
 }
+
+const isGranted = ({ topics }: Product, granted: Patterns, withheld: Patterns): boolean =>
+  topics.some(topic => {
+    const [stream, pattern] = topicParts(topic);
+    const excluded = withheld.get(stream) ?? [];
+    return (granted.get(stream) ?? []).some(entitlement => overlapOutside(pattern, entitlement, excluded));
+  });

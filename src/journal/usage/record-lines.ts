@@ -16,19 +16,21 @@ const CONNECTION = Buffer.from('"c":"');
 type Members = Readonly<Record<string, unknown>>;
 
 /** A line of a journal; `head` and `block` are no records. */
-type JournalLine =
+export type JournalLine =
   | { readonly is: 'head'; readonly members: Members }
   | { readonly is: 'block'; readonly bytes: Buffer }
   | { readonly is: 'record'; readonly kind: string; readonly micros: number; readonly bytes: Buffer }
   | { readonly is: 'unreadable' };
 
-/** All lines of a segment. @throws {Error} when the file cannot be read */
-export async function* journalLines(segment: SegmentFile): AsyncGenerator<JournalLine> {
-  let isFirst = true;
-  for await (const raw of readLines(segment)) {
-    const line = lineOf(raw, isFirst);
-    isFirst = false;
-    if (line !== undefined) yield line;
+/** @throws {Error} when a file cannot be read */
+export async function* journalLines(segments: readonly SegmentFile[]): AsyncGenerator<JournalLine> {
+  for (const segment of segments) {
+    let isFirst = true;
+    for await (const raw of readLines(segment)) {
+      const line = lineOf(raw, isFirst);
+      isFirst = false;
+      if (line !== undefined) yield line;
+    }
   }
 }
 

@@ -45,6 +45,8 @@ export interface ReportedJournal {
   readonly dropped_records: number;
   /** Lines that are no records. */
   readonly unreadable_lines: number;
+  /** How often the system clock was set back by more than a minute, to or from a time in the month. */
+  readonly clock_set_back: number;
 }
 
 /** What is in the journals, and in no row. */

@@ -13,17 +13,26 @@ export function reservations({ complete, month, journals, not_counted: left }: U
   }
   if (left.credentials_with_cut_entitlements > 0) {
     lines.push(
-      `${counted(left.credentials_with_cut_entitlements, 'credential')} had more entitlements than the journal lists: some users may have been entitled to more products.`,
+      `${counted(left.credentials_with_cut_entitlements, 'credential')} had more rights than the journal lists: some users may have been entitled to other products than the report says.`,
     );
   }
   return lines;
 }
 
 function* ofJournal(journal: ReportedJournal): Generator<string> {
-  const { folder, verified, faults, dropped_records: dropped, unreadable_lines: unreadable } = journal;
+  const {
+    folder,
+    verified,
+    faults,
+    dropped_records: dropped,
+    unreadable_lines: unreadable,
+    clock_set_back: steps,
+  } = journal;
   if (!verified) yield `${folder} is NOT as it was written: ${faults[0] ?? 'see millrace journal verify'}`;
   if (dropped > 0)
     yield `${folder}: the gateway could not write ${counted(dropped, 'record')}; use may be missing, or be counted for too long.`;
+  if (steps > 0)
+    yield `${folder}: the system clock was set back ${counted(steps, 'time')}; times and days of use may be wrong by as much, and use at once may be counted wrongly around it.`;
   if (unreadable > 0) yield `${folder}: ${counted(unreadable, 'line')} could not be read.`;
 }
 

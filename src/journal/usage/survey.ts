@@ -2,20 +2,20 @@
  * The first reading of a chain: which files the report needs, and when each thread of each run wrote last. A run is one process of
  * a gateway, from its `started` record on. A run without `stopped` may have crashed: its sessions end where its threads fell silent.
  */
-import { overlaps, type TimedSegment, type TimeRange, timedSegments } from '../segment-times.js';
 import { parseLine, readLines, type SegmentFile } from '../segments.js';
-import { connectionOf, journalLines, threadOf } from './record-lines.js';
+import { connectionOf, type JournalLine, journalLines, threadOf } from './record-lines.js';
+import { OVERLAP_MICROS, Timeline } from './timeline.js';
 import { OPEN_CONNECTIONS_MAX, refuseBeyond } from './usage-bounds.js';
 
-/** Records come in the order of writing, which is nearly that of time: batches of several threads overlap by this much at most. */
-export const OVERLAP_MICROS = 60_000_000;
+const MICROS_PER_MS = 1000;
 /** How long to look for a thread that is silent when the period ends: if it writes again in this run, it served until the end. */
 const SILENCE_MICROS_MAX = 7 * 86_400_000_000;
 const STARTED = Buffer.from('"k":"started"');
 
 export interface Survey {
-  /** Those that may hold records of the period, or sessions from before it. */
   readonly segments: readonly SegmentFile[];
+  /** When their records count. */
+  readonly timeline: Timeline;
   readonly node: string;
   /** Last record of each thread, µs, by run. The first run has no `started` record in these files. */
   readonly runs: readonly ReadonlyMap<number, number>[];
@@ -31,6 +31,8 @@ export interface Survey {
   readonly dropped: number;
   /** Lines that are not records. */
   readonly unreadable: number;
+  /** How often the system clock was set back, to or from a time within the period. */
+  readonly clockSetBack: number;
 }
 
 /** The time that a report covers, over all time zones, µs since the Unix epoch. */
@@ -41,27 +43,25 @@ export interface Period {
 
 /** @param segments all of a chain. @throws {Error} when a file cannot be read */
 export async function surveyChain(all: readonly SegmentFile[], period: Period): Promise<Survey> {
-  const needed = await neededSegments(await timedSegments(all), period);
-  const reading = new Reading(period);
-  const segments: SegmentFile[] = [];
-  for (const { segment, times } of needed) {
-    // Also behind a segment of later times: the clock may have been set back.
-    const isOfPeriod = times.from <= readingEnd(period);
-    if (isOfPeriod) segments.push(segment);
-    else if (reading.isSettled) continue;
-    await readSegment(segment, reading);
+  const { segments, behind } = await neededSegments(all, period);
+  const timeline = new Timeline();
+  let reading = new Reading(period);
+  for (const [at, segment] of segments.entries()) {
+    for await (const line of journalLines([segment])) {
+      if (line.is === 'record') timeline.note(line.micros);
+      reading.take(line, line.is === 'record' ? line.micros : 0);
+    }
+    if (reading.isSettled && at >= behind) break;
   }
-  return reading.survey(segments);
-}
-
-async function readSegment(segment: SegmentFile, reading: Reading): Promise<void> {
-  for await (const line of journalLines(segment)) {
-    if (line.is === 'record') reading.record(line.kind, line.micros, line.bytes);
-    else if (reading.isBeyond) continue;
-    else if (line.is === 'head') reading.head(line.members);
-    else if (line.is === 'block') reading.block(line.bytes);
-    else reading.unreadable++;
+  if (!timeline.isInOrder) {
+    reading = new Reading(period);
+    const momentOf = timeline.reader();
+    for await (const line of journalLines(segments)) {
+      reading.take(line, line.is === 'record' ? momentOf(line.micros).micros : 0);
+      if (reading.isSettled) break;
+    }
   }
+  return { ...reading.survey(), segments, timeline, clockSetBack: timeline.stepsIn(period) };
 }
 
 /** Where the reading of events ends: what happened in the period is written by then. */
@@ -69,6 +69,7 @@ export const readingEnd = ({ toMicros }: Period): number => toMicros + OVERLAP_M
 
 class Reading {
   readonly #period: Period;
+  readonly #silentUntil: number;
   readonly #runs: Map<number, number>[] = [new Map()];
   /** Threads of the connections that are open. */
   readonly #threads = new Map<string, number>();
@@ -78,33 +79,27 @@ class Reading {
   #lastBlock: Buffer | undefined;
   #records = 0;
   #dropped = 0;
-  unreadable = 0;
+  #unreadable = 0;
   /** Threads that have connections and are silent at the end; undefined before it. */
   #silent: Set<number> | undefined;
-  /** What each thread wrote last behind the period. */
-  readonly #beyond = new Map<number, number>();
-  /** Runs that began behind the period. */
-  #runsBeyond = 0;
-
-  /** Latest time in each run. */
-  readonly #newest = new Map<ReadonlyMap<number, number>, number>();
-  /** Runs in which the clock was set back. */
-  readonly #setBack = new Set<Map<number, number>>();
 
   constructor(period: Period) {
     this.#period = period;
+    this.#silentUntil = period.toMicros + SILENCE_MICROS_MAX;
   }
 
-  head({ node }: Readonly<Record<string, unknown>>): void {
+  /** @param micros when a record counts */
+  take(line: JournalLine, micros: number): void {
+    if (this.isSettled) return;
+    if (line.is === 'record') this.#record(line.kind, micros, line.bytes);
+    else if (this.#silent !== undefined) return;
+    else if (line.is === 'head') this.#head(line.members);
+    else if (line.is === 'block') this.#lastBlock = line.bytes;
+    else this.#unreadable++;
+  }
+
+  #head({ node }: Readonly<Record<string, unknown>>): void {
     if (typeof node === 'string') this.#node = node;
-  }
-
-  block(bytes: Buffer): void {
-    this.#lastBlock = bytes;
-  }
-
-  get isBeyond(): boolean {
-    return this.#silent !== undefined;
   }
 
   /** No later record can matter. */
@@ -112,11 +107,26 @@ class Reading {
     return this.#silent?.size === 0;
   }
 
-  record(kind: string, micros: number, bytes: Buffer): void {
-    const thread = this.#threadOf(bytes);
-    if (micros > readingEnd(this.#period)) this.#recordBeyond(kind, micros, thread);
-    else this.#recordWithin(kind, micros, bytes, thread);
-    if (kind === 'started') this.#threads.clear();
+  #record(kind: string, micros: number, bytes: Buffer): void {
+    if (micros > readingEnd(this.#period)) this.#silent ??= this.#silentThreads();
+    if (this.#silent !== undefined) {
+      if (kind === 'started' || micros > this.#silentUntil) this.#silent.clear();
+      else this.#noteThread(bytes, micros);
+      return;
+    }
+    this.#records++;
+    this.#from = Math.min(this.#from ?? micros, micros);
+    this.#to = Math.max(this.#to ?? micros, micros);
+    if (kind === 'started') {
+      this.#runs.push(new Map());
+      this.#threads.clear();
+      return;
+    }
+    if (kind === 'dropped' && micros >= this.#period.fromMicros && micros < this.#period.toMicros) {
+      const { records } = parseLine(bytes) ?? {};
+      this.#dropped += typeof records === 'number' ? records : 0;
+    }
+    const thread = this.#noteThread(bytes, micros);
     const connection = connectionOf(bytes);
     if (connection === undefined || thread === undefined) return;
     if (kind === 'closed') this.#threads.delete(connection);
@@ -126,49 +136,14 @@ class Reading {
     }
   }
 
-  #recordWithin(kind: string, micros: number, bytes: Buffer, thread: number | undefined): void {
-    // What was behind the period was not: the clock had been ahead.
-    this.#silent = undefined;
-    this.#beyond.clear();
-    for (; this.#runsBeyond > 0; this.#runsBeyond--) this.#runs.push(new Map());
-    this.#records++;
-    this.#from = Math.min(this.#from ?? micros, micros);
-    this.#to = Math.max(this.#to ?? micros, micros);
-    if (kind === 'started') this.#runs.push(new Map());
-    else if (kind === 'dropped' && micros >= this.#period.fromMicros && micros < this.#period.toMicros) {
-      const { records } = parseLine(bytes) ?? {};
-      this.#dropped += typeof records === 'number' ? records : 0;
-    }
-    this.#noteThread(kind === 'started' ? undefined : thread, micros);
-  }
-
-  #noteThread(thread: number | undefined, micros: number): void {
-    const run = this.#runs.at(-1);
-    if (run === undefined) return;
-    if (thread !== undefined) run.set(thread, Math.max(run.get(thread) ?? 0, micros));
-    const newest = Math.max(this.#newest.get(run) ?? 0, micros);
-    this.#newest.set(run, newest);
-    if (micros < newest - OVERLAP_MICROS) this.#setBack.add(run);
-  }
-
-  /** Looks for a sign of life of threads that were silent when the period ended. */
-  #recordBeyond(kind: string, micros: number, thread: number | undefined): void {
-    this.#silent ??= this.#silentThreads();
-    if (kind === 'started') {
-      this.#silent.clear();
-      this.#runsBeyond++;
-    } else if (
-      micros <= this.#period.toMicros + SILENCE_MICROS_MAX &&
-      thread !== undefined &&
-      this.#silent.delete(thread)
-    ) {
-      this.#beyond.set(thread, micros);
-    }
-  }
-
-  /** The thread that a record is from, as it says or its connection did. */
-  #threadOf(bytes: Buffer): number | undefined {
-    return threadOf(bytes) ?? this.#threads.get(connectionOf(bytes) ?? '');
+  /** Notes a sign of life. @returns the thread that it is from */
+  #noteThread(bytes: Buffer, micros: number): number | undefined {
+    const thread = threadOf(bytes) ?? this.#threads.get(connectionOf(bytes) ?? '');
+    if (thread === undefined) return undefined;
+    const last = this.#runs.at(-1);
+    last?.set(thread, Math.max(last.get(thread) ?? 0, micros));
+    this.#silent?.delete(thread);
+    return thread;
   }
 
   #silentThreads(): Set<number> {
@@ -176,37 +151,52 @@ class Reading {
     return new Set([...this.#threads.values()].filter(thread => (last?.get(thread) ?? 0) < this.#period.toMicros));
   }
 
-  survey(segments: readonly SegmentFile[]): Survey {
+  survey(): Omit<Survey, 'segments' | 'timeline' | 'clockSetBack'> {
     const { block, hash } = parseLine(this.#lastBlock ?? Buffer.alloc(0)) ?? {};
-    for (const [thread, micros] of this.#beyond) this.#runs.at(-1)?.set(thread, micros);
-    // Nothing of theirs may come behind the end of its thread.
-    for (const run of this.#setBack) for (const thread of run.keys()) run.set(thread, this.#newest.get(run) ?? 0);
     return {
-      segments,
       node: this.#node,
       runs: this.#runs,
-      isComplete: this.isBeyond,
+      isComplete: this.#silent !== undefined,
       fromMicros: this.#from,
       toMicros: this.#to,
       lastBlock: typeof block === 'number' && typeof hash === 'string' ? { block, hash } : undefined,
       records: this.#records,
       dropped: this.#dropped,
-      unreadable: this.unreadable,
+      unreadable: this.#unreadable,
     };
   }
 }
 
 /**
  * From the start of the run that serves at the beginning of the period, because its sessions may be older than the period, to the
- * last file that was begun in the period. Earlier runs have left no open session.
+ * last file that was begun in the period or soon after it. Earlier runs have left no open session. A wrong clock may have begun files in
+ * between at other times.
+ * @returns `behind`: the last of them that was begun in the period
  */
-async function neededSegments(all: readonly TimedSegment[], { fromMicros, toMicros }: Period): Promise<TimedSegment[]> {
-  const wanted: TimeRange = { from: fromMicros, to: toMicros + SILENCE_MICROS_MAX };
-  const first = all.findIndex(({ times }) => overlaps(times, wanted));
-  if (first < 0) return [];
-  let start = first;
-  while (start > 0 && !(await hasStart((all[start] as TimedSegment).segment, fromMicros))) start--;
-  return all.slice(start).filter(({ times }, i) => i < first - start || overlaps(times, wanted));
+async function neededSegments(
+  all: readonly SegmentFile[],
+  period: Period,
+): Promise<{ readonly segments: readonly SegmentFile[]; readonly behind: number }> {
+  const { fromMicros, toMicros } = period;
+  const opened: number[] = [];
+  for (const segment of all) opened.push(await openedMicros(segment));
+  const last = opened.findLastIndex(micros => micros <= toMicros + SILENCE_MICROS_MAX);
+  const within = opened.findIndex(micros => micros > fromMicros);
+  let first = Math.max(0, (within < 0 ? all.length : within) - 1);
+  for (let segment = all[first]; segment !== undefined && first > 0; segment = all[--first]) {
+    if (await hasStart(segment, fromMicros)) break;
+  }
+  const behind = opened.findLastIndex(micros => micros <= readingEnd(period));
+  return { segments: all.slice(first, last + 1), behind: behind - first };
+}
+
+/** When a file was begun, by its head; 0 when that does not say. */
+async function openedMicros(segment: SegmentFile): Promise<number> {
+  for await (const { bytes } of readLines(segment)) {
+    const ms = Date.parse(String(parseLine(bytes)?.opened));
+    return Number.isNaN(ms) ? 0 : ms * MICROS_PER_MS;
+  }
+  return 0;
 }
 
 /** True if a run starts in this file before the period does. */

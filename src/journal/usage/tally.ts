@@ -92,8 +92,6 @@ export class Tally {
     if (row.atOnce.now === 0) row.sinceMicros = micros;
     row.atOnce.begin();
     row.firstMicros = Math.min(row.firstMicros ?? micros, micros);
-    // If the clock was set back, this may lie outside the other connection's time.
-    row.days |= 1 << dayIndex((this.#products[row.product] as ProductMonth).month, micros);
     if (row.locations.has(location)) return;
     row.locations.add(location);
     this.#locations++;

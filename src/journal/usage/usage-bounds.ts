@@ -8,6 +8,8 @@ export const OPEN_SUBSCRIPTIONS_MAX = 4_000_000;
 /** Users and addresses, and the addresses of all rows together. */
 export const SUBJECTS_MAX = 2_000_000;
 export const ROW_LOCATIONS_MAX = 4_000_000;
+/** Minutes of one journal: some ten years. */
+export const MINUTES_MAX = 6_000_000;
 /** Journals in one report. */
 export const JOURNALS_MAX = 256;
 

@@ -1,7 +1,8 @@
 /** The second reading of a chain: what begins and ends access, in the order of time. */
 import { parseLine } from '../segments.js';
 import { journalLines } from './record-lines.js';
-import { OVERLAP_MICROS, type Period, readingEnd, type Survey } from './survey.js';
+import { type Period, readingEnd, type Survey } from './survey.js';
+import { OVERLAP_MICROS } from './timeline.js';
 
 /** Records held back to be put in order; beyond that, the oldest is released, in order or not. */
 const KEPT_BACK_MAX = 500_000;
@@ -14,6 +15,8 @@ interface At {
   /** Which of the report's chains it is from. */
   readonly chain: number;
   readonly run: number;
+  /** Its time is another record's, because the clock was wrong: of one moment, such events stay in the order of writing. */
+  readonly isMoved: boolean;
 }
 
 export interface ConnectionEvent extends At {
@@ -40,34 +43,33 @@ export async function* usageEvents(chain: number, survey: Survey, period: Period
   let run = 0;
   const beginRun = (): void => {
     for (const [thread, micros] of survey.runs[run] ?? []) {
-      queue.add({ kind: 'thread_end', micros, chain, run, thread }, Number.MAX_SAFE_INTEGER);
+      queue.add({ kind: 'thread_end', micros, chain, run, isMoved: false, thread }, Number.MAX_SAFE_INTEGER);
     }
   };
   beginRun();
   let line = 0;
   let newest = 0;
-  /** Behind the period, unless records of the period follow: then the clock had been ahead. */
-  let beyond: ConnectionEvent[] = [];
-  for (const segment of survey.segments) {
-    for await (const read of journalLines(segment)) {
-      if (read.is !== 'record') continue;
-      const isBeyond = read.micros > readingEnd(period);
-      if (!isBeyond) {
-        newest = Math.max(newest, read.micros);
-        for (const event of beyond) queue.add({ ...event, micros: newest }, line++);
-        beyond = [];
-      }
-      while (queue.oldestMicros() < newest - OVERLAP_MICROS || queue.size > KEPT_BACK_MAX) yield queue.take();
-      if (read.kind === 'started') {
-        run++;
-        beginRun();
-      } else if (isConnectionKind(read.kind)) {
-        const members = parseLine(read.bytes) ?? {};
-        if (typeof members.c !== 'string') continue;
-        const event = { kind: read.kind, micros: read.micros, chain, run, connection: members.c, members };
-        if (!isBeyond) queue.add(event, line++);
-        else if (beyond.length < KEPT_BACK_MAX) beyond.push(event);
-      }
+  const momentOf = survey.timeline.reader();
+  /** When the last event of each open connection was: a clock that is set back a little must not swap them. */
+  const last = new Map<string, number>();
+  for await (const read of journalLines(survey.segments)) {
+    if (read.is !== 'record') continue;
+    const { micros, isMoved } = momentOf(read.micros);
+    if (micros > readingEnd(period)) break;
+    newest = Math.max(newest, micros);
+    while (queue.oldestMicros() < newest - OVERLAP_MICROS || queue.size > KEPT_BACK_MAX) yield queue.take();
+    if (read.kind === 'started') {
+      run++;
+      last.clear();
+      beginRun();
+    } else if (isConnectionKind(read.kind)) {
+      const members = parseLine(read.bytes) ?? {};
+      const { c: connection } = members;
+      if (typeof connection !== 'string') continue;
+      const at = Math.max(micros, last.get(connection) ?? 0);
+      if (read.kind === 'closed') last.delete(connection);
+      else last.set(connection, at);
+      queue.add({ kind: read.kind, micros: at, chain, run, isMoved, connection, members }, line++);
     }
   }
   while (queue.size > 0) yield queue.take();

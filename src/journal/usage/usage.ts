@@ -177,6 +177,7 @@ async function reportedJournal({ name, chain, survey }: SurveyedChain): Promise<
     faults: faults.slice(0, FAULTS_LISTED).map(({ where, what }) => `${where}: ${what}`),
     dropped_records: survey.dropped,
     unreadable_lines: survey.unreadable,
+    clock_set_back: survey.clockSetBack,
   };
 }
 

@@ -30,7 +30,7 @@ export const FIELDS = {
   id: 'of the alert',
   isStopped: 'whether the work was stopped; else it ended by itself',
   jti: 'id of the token that is revoked',
-  keyFile: '`TLS_KEY`',
+  keyFile: 'the file of the key: `TLS_KEY`, or the master key of the journal',
   keys: 'how many keys there are',
   kind: 'of failure: a label of `millrace_key_set_failures_total`',
   leftOut: 'how many events of clients have no line',

@@ -23,6 +23,18 @@ export const journalEvents: LogEventGroup = {
       'whoever verifies checkpoints needs a public key that this host cannot have replaced',
       'publicKeyFile',
     ),
+    journal_own_master_key: event(
+      'warn',
+      'the master key lies beside the journal: whoever copies both can name its users',
+      'move the file elsewhere and name it in `JOURNAL_MASTER_KEY_FILE`',
+      'keyFile',
+    ),
+    journal_master_key_open: event(
+      'warn',
+      'every user of this machine may read the master key',
+      'run `chmod o-r` on the file, or set `SECRET_FILE_READERS=all` if a container mounts its secrets this way',
+      'keyFile',
+    ),
     journal_failing: event(
       'error',
       'the journal cannot be written',

@@ -36,13 +36,17 @@ interface Client {
 
 /** Clients that send far more than they used to, or subscribe and leave again and again. */
 export class ClientBehaviour {
-  readonly #thresholds: Pick<Thresholds, 'client_rate' | 'client_churn' | 'client_hopping'>;
+  #thresholds: Pick<Thresholds, 'client_rate' | 'client_churn' | 'client_hopping'>;
   readonly #report: Report;
   readonly #clients = new BoundedMap<string, Client>(CLIENTS_MAX);
 
   constructor(thresholds: Pick<Thresholds, 'client_rate' | 'client_churn' | 'client_hopping'>, report: Report) {
     this.#thresholds = thresholds;
     this.#report = report;
+  }
+
+  use(thresholds: Thresholds): void {
+    this.#thresholds = thresholds;
   }
 
   take(event: ClientEvent): void {

@@ -1,6 +1,8 @@
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import { EVIDENCE_MAX, type Report } from '../alert.js';
-import { type DepthEvent, type OrderEvent, opposite, pairKey, type Side } from '../events.js';
+import { type DepthEvent, type OrderEvent, opposite, pairKey, type Side, type TradeEvent } from '../events.js';
+import { PairLimits } from '../pair-limits.js';
+import { isBelow, reaches } from '../rounding.js';
 import type { Thresholds } from '../thresholds.js';
 
 const SECOND_MICROS = 1_000_000;
@@ -19,12 +21,23 @@ interface Order {
   price: number | undefined;
   quantity: number;
   filled: number;
+  /** Undefined while it is open. */
+  filledMicros: number | undefined;
+}
+
+/** A fill, as an update of an order or as a trade. */
+interface Fill {
+  readonly id: string;
+  readonly side: Side;
+  readonly user: string;
+  readonly symbol: string;
+  readonly atMicros: number;
 }
 
 /** Orders on one side at the time of a fill on the other. */
 interface Suspect {
-  readonly fill: OrderEvent;
-  /** By id. */
+  readonly fill: Fill;
+  /** What was open of each, by id. */
   readonly layers: ReadonlyMap<string, number>;
   readonly quantity: number;
   readonly levels: number;
@@ -41,14 +54,18 @@ interface Pair {
 
 /** Orders on one side that were never meant to trade: cancelled soon after a fill on the other side. */
 export class Layering {
-  readonly #thresholds: Thresholds['layering'];
+  #limits: PairLimits<'layering'>;
   readonly #report: Report;
   readonly #pairs = new BoundedMap<string, Pair>(PAIRS_MAX);
   readonly #depths = new BoundedMap<string, DepthEvent>(SYMBOLS_MAX);
 
-  constructor(thresholds: Thresholds['layering'], report: Report) {
-    this.#thresholds = thresholds;
+  constructor(thresholds: Thresholds, report: Report) {
+    this.#limits = new PairLimits(thresholds, 'layering');
     this.#report = report;
+  }
+
+  use(thresholds: Thresholds): void {
+    this.#limits = new PairLimits(thresholds, 'layering');
   }
 
   depth(event: DepthEvent): void {
@@ -59,7 +76,9 @@ export class Layering {
     const { action, user, symbol, orderId, side, price, quantity, filled, atMicros } = event;
     const pair = this.#pair(user, symbol);
     if (action === 'created') {
-      pair.orders.set(orderId, { id: orderId, side, placedMicros: atMicros, price, quantity, filled });
+      if (side === undefined) return;
+      const placed = { placedMicros: atMicros, price, quantity, filled, filledMicros: undefined };
+      pair.orders.set(orderId, { id: orderId, side, ...placed });
       return;
     }
     const order = pair.orders.get(orderId);
@@ -73,11 +92,22 @@ export class Layering {
       if (order !== undefined && quantity > 0) order.quantity = quantity;
     } else if (action === 'cancelled') {
       pair.orders.delete(orderId);
-      this.#cancelled(pair, event);
-    } else {
+      // What the venue cancels was not withdrawn.
+      if (!event.isByVenue) this.#cancelled(pair, event);
+    } else if (action === 'rejected') pair.orders.delete(orderId);
+    else {
       if (order !== undefined) order.filled = Math.max(order.filled, filled);
-      if (action === 'filled' || action === 'rejected') pair.orders.delete(orderId);
-      if (action !== 'rejected') this.#filled(pair, event);
+      if (order !== undefined && action === 'filled') order.filledMicros = atMicros;
+      const filledSide = side ?? order?.side;
+      if (filledSide !== undefined) this.#filled(pair, { id: orderId, side: filledSide, user, symbol, atMicros });
+    }
+  }
+
+  /** A venue may publish trades and no fills. */
+  trade({ tradeId, symbol, atMicros, buyer, seller }: TradeEvent): void {
+    for (const [user, side] of [[buyer, 'buy'] as const, [seller, 'sell'] as const]) {
+      const pair = this.#pairs.get(pairKey(symbol, user));
+      if (pair !== undefined) this.#filled(pair, { id: tradeId, side, user, symbol, atMicros });
     }
   }
 
@@ -88,18 +118,32 @@ export class Layering {
     return pair;
   }
 
-  #filled(pair: Pair, fill: OrderEvent): void {
-    const { window_seconds, levels_min, depth_share_min, filled_share_max } = this.#thresholds;
-    const since = fill.atMicros - window_seconds * SECOND_MICROS;
-    const layers = [...pair.orders.values()].filter(
-      ({ side, placedMicros }) => side === opposite(fill.side) && placedMicros >= since,
+  #filled(pair: Pair, fill: Fill): void {
+    const { window_seconds, levels_min, depth_share_min, filled_share_max, both_sides_share_min } = this.#limits.of(
+      fill.user,
+      fill.symbol,
     );
-    const quantity = layers.reduce((total, order) => total + order.quantity, 0);
+    const since = fill.atMicros - window_seconds * SECOND_MICROS;
+    const layers: Order[] = [];
+    const others: Order[] = [];
+    for (const order of pair.orders.values()) {
+      const isOpen = order.filledMicros === undefined;
+      if (order.side === fill.side) {
+        if (isOpen || (order.filledMicros ?? 0) >= since) others.push(order);
+      } else if (isOpen && order.placedMicros >= since) layers.push(order);
+    }
+    const quantity = sumOf(layers);
     if (quantity === 0) return;
     const filledShare = layers.reduce((total, order) => total + order.filled, 0) / quantity;
-    const levels = new Set(layers.map(({ price }) => price)).size;
+    const levels = levelsOf(layers);
     const depthShare = quantity / this.#depthOf(fill.symbol, opposite(fill.side));
-    if ((levels < levels_min && depthShare < depth_share_min) || filledShare >= filled_share_max) return;
+    const isLarge = levels >= levels_min || reaches(depthShare, depth_share_min);
+    if (!isLarge || !isBelow(filledShare, filled_share_max)) return;
+    // A market maker quotes both sides alike, and moves both after a fill.
+    const isBothSides =
+      reaches(sumOf(others), both_sides_share_min * quantity) &&
+      reaches(levelsOf(others), both_sides_share_min * levels);
+    if (isBothSides) return;
     const open = new Map(layers.map(order => [order.id, order.quantity - order.filled]));
     pair.suspects = [
       ...pair.suspects.slice(1 - SUSPECTS_MAX),
@@ -115,7 +159,7 @@ export class Layering {
   }
 
   #cancelled(pair: Pair, { orderId, user, symbol, atMicros }: OrderEvent): void {
-    const { cancel_seconds_max, cancelled_share_min } = this.#thresholds;
+    const { cancel_seconds_max, cancelled_share_min } = this.#limits.of(user, symbol);
     pair.suspects = pair.suspects.filter(({ fill }) => atMicros - fill.atMicros <= cancel_seconds_max * SECOND_MICROS);
     for (const suspect of pair.suspects) {
       const quantity = suspect.layers.get(orderId);
@@ -123,7 +167,7 @@ export class Layering {
       suspect.cancelled += quantity;
       suspect.cancelledIds.push(orderId);
       const cancelledShare = suspect.cancelled / suspect.quantity;
-      if (cancelledShare < cancelled_share_min) continue;
+      if (!reaches(cancelledShare, cancelled_share_min)) continue;
       pair.suspects = pair.suspects.filter(one => one !== suspect);
       const { fill, levels, depthShare, filledShare } = suspect;
       const side = opposite(fill.side);
@@ -139,11 +183,13 @@ export class Layering {
           filled_share: hundredths(filledShare),
           cancelled_share: hundredths(cancelledShare),
         },
-        evidence: [fill.orderId, ...suspect.cancelledIds].slice(-EVIDENCE_MAX),
+        evidence: [fill.id, ...suspect.cancelledIds].slice(-EVIDENCE_MAX),
       });
     }
   }
 }
 
+const sumOf = (orders: readonly Order[]): number => orders.reduce((total, { quantity }) => total + quantity, 0);
+const levelsOf = (orders: readonly Order[]): number => new Set(orders.map(({ price }) => price)).size;
 const seconds = (micros: number): string => (micros / SECOND_MICROS).toFixed(1);
 const hundredths = (share: number): number => Math.round(share * 100) / 100;

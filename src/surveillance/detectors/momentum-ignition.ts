@@ -1,80 +1,77 @@
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import { EVIDENCE_MAX, type Report } from '../alert.js';
 import { opposite, type Side, type TradeEvent } from '../events.js';
+import { reaches, significant } from '../rounding.js';
 import { RunningVariance } from '../running-variance.js';
 import type { Thresholds } from '../thresholds.js';
+import { TradeWindow } from './trade-window.js';
 
 const SECOND_MICROS = 1_000_000;
 const SYMBOLS_MAX = 20_000;
-/** Users whose volume is counted in one window; the rest is part of the sum. */
-const USERS_MAX = 1_000;
 const WATCHED_MAX = 32;
 /** Windows whose moves tell what is usual. */
 const HALF_LIFE_WINDOWS = 120;
-
-interface Flow {
-  /** Bought less sold by this user as the aggressor. */
-  signed: number;
-  volume: number;
-  readonly trades: string[];
-}
+/** Of a price that has not moved at all so far, as a share of it: any move would be infinitely many deviations. */
+const DEVIATION_OF_STILL_PRICE = 0.0005;
 
 /** A user who moved the price, and may now turn around. */
 interface Watched {
   readonly user: string;
   readonly side: Side;
-  readonly position: number;
-  readonly untilMicros: number;
-  readonly figures: Readonly<Record<string, number>>;
-  readonly evidence: string[];
+  position: number;
+  untilMicros: number;
+  figures: Readonly<Record<string, number>>;
+  evidence: string[];
+  readonly reversals: string[];
   reversed: number;
 }
 
 interface Market {
-  window: number;
+  readonly window: TradeWindow;
+  /** Of the clock's windows, whose moves tell what is usual. */
+  number: number;
   openPrice: number;
   lastPrice: number;
-  volume: number;
-  flows: BoundedMap<string, Flow>;
+  /** The move of the window before: it counts one window later, so that a pattern is not its own measure. */
+  heldBack: number | undefined;
   watched: Watched[];
   readonly moves: RunningVariance;
 }
 
 /** A burst of aggressive trades that moves the price, and a position turned around while others follow. */
 export class MomentumIgnition {
-  readonly #thresholds: Thresholds['momentum_ignition'];
+  #thresholds: Thresholds['momentum_ignition'];
   readonly #report: Report;
   readonly #markets = new BoundedMap<string, Market>(SYMBOLS_MAX);
 
-  constructor(thresholds: Thresholds['momentum_ignition'], report: Report) {
-    this.#thresholds = thresholds;
+  constructor({ momentum_ignition }: Thresholds, report: Report) {
+    this.#thresholds = momentum_ignition;
     this.#report = report;
   }
 
+  use({ momentum_ignition }: Thresholds): void {
+    this.#thresholds = momentum_ignition;
+  }
+
   trade(event: TradeEvent): void {
-    const { symbol, atMicros, price, quantity, tradeId, aggressor } = event;
+    const { symbol, price } = event;
+    const windowMicros = this.#thresholds.window_seconds * SECOND_MICROS;
     const market = this.#market(symbol, price);
-    const window = Math.floor(atMicros / (this.#thresholds.window_seconds * SECOND_MICROS));
-    if (window > market.window) this.#turn(market, window, atMicros);
+    const atMicros = market.window.inOrder(event.atMicros, windowMicros);
+    this.#turn(market, Math.floor(atMicros / windowMicros));
+    this.#reversing(market, event, atMicros);
     market.lastPrice = price;
-    this.#watch(market, event);
-    if (aggressor === undefined) return;
-    const user = aggressor === 'buy' ? event.buyer : event.seller;
-    const flow = market.flows.get(user) ?? { signed: 0, volume: 0, trades: [] };
-    flow.signed += aggressor === 'buy' ? quantity : -quantity;
-    flow.volume += quantity;
-    if (flow.trades.length < EVIDENCE_MAX) flow.trades.push(tradeId);
-    market.flows.set(user, flow);
-    market.volume += quantity;
+    market.window.add(event, atMicros, windowMicros);
+    this.#moving(market, price, atMicros);
   }
 
   #market(symbol: string, price: number): Market {
     const market = this.#markets.get(symbol) ?? {
-      window: 0,
+      window: new TradeWindow(price),
+      number: 0,
       openPrice: price,
       lastPrice: price,
-      volume: 0,
-      flows: new BoundedMap<string, Flow>(USERS_MAX),
+      heldBack: undefined,
       watched: [],
       moves: new RunningVariance(HALF_LIFE_WINDOWS),
     };
@@ -82,55 +79,69 @@ export class MomentumIgnition {
     return market;
   }
 
-  /** A window is over: was it moved by one user? */
-  #turn(market: Market, window: number, atMicros: number): void {
-    const { windows_min, sigmas, volume_share_min, reversal_seconds } = this.#thresholds;
-    const move = market.lastPrice - market.openPrice;
-    const { moves, volume } = market;
-    const limit = sigmas * moves.deviation;
-    if (moves.count >= windows_min && limit > 0 && Math.abs(move) >= limit) {
-      const side: Side = move > 0 ? 'buy' : 'sell';
-      for (const [user, flow] of market.flows) {
-        const isAlong = Math.sign(flow.signed) === Math.sign(move);
-        if (!isAlong || flow.volume / volume < volume_share_min) continue;
-        const figures = {
-          volume_share: Math.round((flow.volume / volume) * 100) / 100,
-          move,
-          move_sigmas: Math.round((Math.abs(move) / moves.deviation) * 10) / 10,
-          position: Math.abs(flow.signed),
-        };
-        const untilMicros = atMicros + reversal_seconds * SECOND_MICROS;
-        const watched = { user, side, position: Math.abs(flow.signed), untilMicros, figures, reversed: 0 };
-        market.watched = [...market.watched.slice(1 - WATCHED_MAX), { ...watched, evidence: [...flow.trades] }];
-      }
-    }
-    if (market.window > 0) moves.add(move);
-    market.window = window;
+  /** A window of the clock is over: its move is one that was usual. */
+  #turn(market: Market, number: number): void {
+    if (number === market.number) return;
+    if (market.heldBack !== undefined) market.moves.add(market.heldBack);
+    if (market.number > 0) market.heldBack = market.lastPrice - market.openPrice;
+    market.number = number;
     market.openPrice = market.lastPrice;
-    market.volume = 0;
-    market.flows = new BoundedMap<string, Flow>(USERS_MAX);
   }
 
-  #watch(market: Market, { symbol, atMicros, buyer, seller, quantity, tradeId }: TradeEvent): void {
-    if (market.watched.length === 0) return;
+  /** Is one user moving the price? */
+  #moving(market: Market, price: number, atMicros: number): void {
+    const { windows_min, sigmas, volume_share_min, reversal_seconds } = this.#thresholds;
+    const { moves, window } = market;
+    if (moves.count < windows_min) return;
+    const move = price - window.openPrice;
+    const deviation = moves.deviation > 0 ? moves.deviation : DEVIATION_OF_STILL_PRICE * Math.abs(window.openPrice);
+    if (move === 0 || !reaches(Math.abs(move), sigmas * deviation)) return;
+    const side: Side = move > 0 ? 'buy' : 'sell';
+    const untilMicros = atMicros + reversal_seconds * SECOND_MICROS;
+    for (const [user, { signed, volume }] of window.flows) {
+      const share = volume / window.volume;
+      if (Math.sign(signed) !== Math.sign(move) || !reaches(share, volume_share_min)) continue;
+      const position = Math.abs(signed);
+      const known = market.watched.find(one => one.user === user && one.side === side);
+      // The position that was built is the largest one.
+      if (known !== undefined && known.position >= position) continue;
+      const figures = {
+        volume_share: hundredths(share),
+        move: significant(move),
+        move_sigmas: hundredths(Math.abs(move) / deviation),
+        position: significant(position),
+      };
+      const evidence = window.tradesOf(user);
+      if (known !== undefined) Object.assign(known, { position, untilMicros, figures, evidence });
+      else {
+        const watched = { user, side, position, untilMicros, figures, evidence, reversals: [], reversed: 0 };
+        market.watched = [...market.watched.slice(1 - WATCHED_MAX), watched];
+      }
+    }
+  }
+
+  #reversing(market: Market, { symbol, buyer, seller, quantity, tradeId }: TradeEvent, atMicros: number): void {
+    if (market.watched.length === 0 || buyer === seller) return;
     market.watched = market.watched.filter(({ untilMicros }) => atMicros <= untilMicros);
     for (const watched of market.watched) {
       const { user, side, position } = watched;
       const traded = opposite(side) === 'buy' ? buyer : seller;
       if (traded !== user) continue;
       watched.reversed += quantity;
-      watched.evidence.push(tradeId);
-      if (watched.reversed < this.#thresholds.reversed_share_min * position) continue;
+      if (watched.reversals.length < EVIDENCE_MAX) watched.reversals.push(tradeId);
+      if (!reaches(watched.reversed, this.#thresholds.reversed_share_min * position)) continue;
       market.watched = market.watched.filter(one => one !== watched);
       this.#report({
         detector: 'momentum_ignition',
         atMicros,
         symbol,
         users: [user],
-        summary: `moved the price as the aggressor and turned the position around`,
-        figures: { ...watched.figures, reversed: watched.reversed },
-        evidence: watched.evidence.slice(-EVIDENCE_MAX),
+        summary: 'moved the price as the aggressor and turned the position around',
+        figures: { ...watched.figures, reversed: significant(watched.reversed) },
+        evidence: [...watched.evidence, ...watched.reversals].slice(-EVIDENCE_MAX),
       });
     }
   }
 }
+
+const hundredths = (value: number): number => Math.round(value * 100) / 100;

@@ -1,30 +1,34 @@
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import { EVIDENCE_MAX, type Report } from '../alert.js';
 import { type OrderEvent, pairKey } from '../events.js';
+import { PairLimits } from '../pair-limits.js';
+import { reaches } from '../rounding.js';
 import { RunningVariance } from '../running-variance.js';
 import type { Thresholds } from '../thresholds.js';
+import { MessageWindow } from './message-window.js';
 
 const SECOND_MICROS = 1_000_000;
 const PAIRS_MAX = 50_000;
+/** Messages remembered of all users and symbols; beyond, those silent for longest are forgotten. */
+const MESSAGES_MAX = 500_000;
 /** Open orders remembered for each user and symbol, to know how long they lived. */
 const OPEN_MAX = 1_000;
-/** Lives of one second that the median is taken of. */
-const LIVES_MAX = 1_000;
 /** Of the user's seconds with messages; silent seconds would make every first burst an outlier. */
 const HALF_LIFE_SECONDS = 60;
+/** Seconds that do not count as usual yet: a burst must not become its own measure while it lasts. */
+const SECONDS_HELD_BACK = 5;
 /** A user who always sends the same number deviates by one message at least. */
 const DEVIATION_MIN = 1;
+/** A time that is further back than this is not late: the publisher's clock was set back. */
+const LATE_MICROS_MAX = SECOND_MICROS;
 
 interface Pair {
+  readonly window: MessageWindow;
+  /** Messages of the present second of the clock, and of the seconds before it that do not count yet. */
   second: number;
   messages: number;
-  created: number;
-  cancelled: number;
-  lives: number[];
-  /** Of these, those below the limit. */
-  short: number;
-  isReported: boolean;
-  orders: string[];
+  readonly heldBack: number[];
+  reportedMicros: number;
   readonly before: RunningVariance;
   /** When each open order was created, µs. */
   readonly open: BoundedMap<string, number>;
@@ -32,45 +36,55 @@ interface Pair {
 
 /** Bursts of orders that are cancelled at once, to slow others down. */
 export class QuoteStuffing {
-  readonly #thresholds: Thresholds['quote_stuffing'];
+  #limits: PairLimits<'quote_stuffing'>;
   readonly #report: Report;
   readonly #pairs = new BoundedMap<string, Pair>(PAIRS_MAX);
+  /** In all windows; those of forgotten pairs count until the next recount. */
+  #remembered = 0;
 
-  constructor(thresholds: Thresholds['quote_stuffing'], report: Report) {
-    this.#thresholds = thresholds;
+  constructor(thresholds: Thresholds, report: Report) {
+    this.#limits = new PairLimits(thresholds, 'quote_stuffing');
     this.#report = report;
   }
 
+  use(thresholds: Thresholds): void {
+    this.#limits = new PairLimits(thresholds, 'quote_stuffing');
+    // Lives were counted as short by the limit before.
+    for (const { window } of this.#pairs.values()) window.clear();
+  }
+
   order(event: OrderEvent): void {
-    const { action, user, symbol, atMicros, orderId } = event;
-    if (action === 'rejected') return;
+    const { action, user, symbol, orderId } = event;
+    if (action === 'rejected' || action === 'partially_filled') return;
     const pair = this.#pair(user, symbol);
-    const second = Math.floor(atMicros / SECOND_MICROS);
-    if (second > pair.second) this.#turn(pair, second);
-    if (action === 'filled' || action === 'partially_filled') {
-      if (action === 'filled') pair.open.delete(orderId);
+    if (action === 'filled' || event.isByVenue) {
+      pair.open.delete(orderId);
       return;
     }
+    const atMicros = this.#inOrder(pair, event.atMicros);
+    this.#turn(pair, Math.floor(atMicros / SECOND_MICROS));
     pair.messages++;
-    if (action === 'created') {
-      pair.created++;
-      pair.open.set(orderId, atMicros);
-      if (pair.orders.length < EVIDENCE_MAX) pair.orders.push(orderId);
-    } else if (action === 'cancelled') this.#cancelled(pair, orderId, atMicros);
-    if (!pair.isReported) pair.isReported = this.#judge(pair, event);
+    const created = pair.open.get(orderId);
+    if (action === 'created') pair.open.set(orderId, atMicros);
+    else if (action === 'cancelled') pair.open.delete(orderId);
+    const isEnded = action === 'cancelled' && created !== undefined;
+    const life = isEnded ? Math.max(0, atMicros - created) / SECOND_MICROS : undefined;
+    const limits = this.#limits.of(user, symbol);
+    const before = pair.window.size;
+    pair.window.add({ atMicros, orderId, what: action, life }, limits.median_life_seconds_max);
+    this.#remembered += pair.window.size - before;
+    if (this.#remembered > MESSAGES_MAX) this.#forget();
+    if (Math.abs(atMicros - pair.reportedMicros) >= SECOND_MICROS) this.#judge(pair, event, atMicros, limits);
   }
 
   #pair(user: string, symbol: string): Pair {
     const key = pairKey(symbol, user);
     const pair = this.#pairs.get(key) ?? {
+      window: new MessageWindow(),
       second: 0,
       messages: 0,
-      created: 0,
-      cancelled: 0,
-      lives: [],
-      short: 0,
-      isReported: false,
-      orders: [],
+      heldBack: [],
+      reportedMicros: 0,
       before: new RunningVariance(HALF_LIFE_SECONDS),
       open: new BoundedMap<string, number>(OPEN_MAX),
     };
@@ -78,53 +92,61 @@ export class QuoteStuffing {
     return pair;
   }
 
+  /** A late message counts as of now. */
+  #inOrder(pair: Pair, atMicros: number): number {
+    const { lastMicros } = pair.window;
+    if (atMicros >= lastMicros) return atMicros;
+    if (lastMicros - atMicros <= LATE_MICROS_MAX) return lastMicros;
+    this.#remembered -= pair.window.size;
+    pair.window.clear();
+    return atMicros;
+  }
+
   #turn(pair: Pair, second: number): void {
-    if (pair.messages > 0) pair.before.add(pair.messages);
+    if (second === pair.second) return;
+    if (pair.messages > 0) pair.heldBack.push(pair.messages);
+    if (pair.heldBack.length > SECONDS_HELD_BACK) pair.before.add(pair.heldBack.shift() ?? 0);
     pair.second = second;
     pair.messages = 0;
-    pair.created = 0;
-    pair.cancelled = 0;
-    pair.lives = [];
-    pair.short = 0;
-    pair.isReported = false;
-    pair.orders = [];
   }
 
-  #cancelled(pair: Pair, orderId: string, atMicros: number): void {
-    pair.cancelled++;
-    const created = pair.open.get(orderId);
-    pair.open.delete(orderId);
-    if (created === undefined || pair.lives.length >= LIVES_MAX) return;
-    const seconds = (atMicros - created) / SECOND_MICROS;
-    pair.lives.push(seconds);
-    if (seconds < this.#thresholds.median_life_seconds_max) pair.short++;
+  #forget(): void {
+    for (const [key, { window }] of this.#pairs) {
+      if (this.#remembered <= MESSAGES_MAX / 2) return;
+      this.#remembered -= window.size;
+      this.#pairs.delete(key);
+    }
+    this.#remembered = 0;
   }
 
-  /** @returns whether this second is reported */
-  #judge(pair: Pair, { user, symbol, atMicros }: OrderEvent): boolean {
-    const { messages_per_second_min, sigmas, cancel_share_min } = this.#thresholds;
-    const { messages, created, cancelled, before, lives, short } = pair;
-    if (messages < messages_per_second_min) return false;
-    if (messages < before.mean + sigmas * Math.max(DEVIATION_MIN, before.deviation)) return false;
-    if (created === 0 || cancelled / created < cancel_share_min) return false;
+  #judge(
+    pair: Pair,
+    { user, symbol }: OrderEvent,
+    atMicros: number,
+    { messages_per_second_min, sigmas, cancel_share_min }: Thresholds['quote_stuffing'],
+  ): void {
+    const { window, before } = pair;
+    const { size, created, cancelled, lives, short } = window;
+    if (size < messages_per_second_min) return;
+    if (size < before.mean + sigmas * Math.max(DEVIATION_MIN, before.deviation)) return;
+    if (created === 0 || !reaches(cancelled / created, cancel_share_min)) return;
     // Whether the median is below the limit. Sorting for each message of a burst would hold up the others.
-    if (short <= Math.floor(lives.length / 2)) return false;
-    const median = lives.toSorted((a, b) => a - b)[Math.floor(lives.length / 2)] ?? 0;
+    if (short <= Math.floor(lives / 2)) return;
+    pair.reportedMicros = atMicros;
     this.#report({
       detector: 'quote_stuffing',
       atMicros,
       symbol,
       users: [user],
-      summary: `${messages} order messages within a second, ${cancelled} of ${created} orders cancelled`,
+      summary: `${size} order messages within a second, ${cancelled} of ${created} orders cancelled`,
       figures: {
-        messages,
+        messages: size,
         created,
         cancelled,
-        median_life_ms: Math.round(median * 1000),
+        median_life_ms: Math.round(window.medianLife() * 1000),
         usual: Math.round(before.mean),
       },
-      evidence: pair.orders,
+      evidence: window.orderIds(EVIDENCE_MAX),
     });
-    return true;
   }
 }

@@ -18,12 +18,17 @@ export class LineProgram {
   complaint = '';
   readonly #child: ChildProcess;
   #taken = 0;
+  /** It has ended, and all that it said is read. */
+  #isClosed = false;
 
   /** @param file in this folder, or a path */
   constructor(file: string, args: readonly string[]) {
     const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
     this.#child = spawn(foreignPython(), [contentProgram(file), ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
     createInterface({ input: this.#child.stdout as NodeJS.ReadableStream }).on('line', line => this.lines.push(line));
+    this.#child.once('close', () => {
+      this.#isClosed = true;
+    });
     this.#child.stderr?.on('data', text => {
       this.complaint += text;
     });
@@ -38,7 +43,7 @@ export class LineProgram {
     const end = await until(
       () => {
         const at = this.lines.findIndex((line, i) => i >= this.#taken && isLast(line));
-        return at >= 0 ? at + 1 : this.#child.exitCode !== null ? ENDED : 0;
+        return at >= 0 ? at + 1 : this.#isClosed ? ENDED : 0;
       },
       ANSWER_TIMEOUT_MS,
       `an answer of ${this.#child.spawnargs.join(' ').slice(0, 300)}`,

@@ -18,6 +18,7 @@ export interface DerivedRecord {
   readonly reason?: string;
   readonly runs?: readonly (readonly number[])[];
   readonly whole?: boolean;
+  readonly stepwise?: boolean;
   readonly at?: number;
   readonly [member: string]: unknown;
 }
@@ -118,7 +119,8 @@ export class Derivation {
         break;
       case 'emit':
       case 'sent':
-        for (const [prev = 0, last = 0, count = 1] of record.runs ?? []) {
+        for (const [prev = 0, last = 0, steps = 1] of record.runs ?? []) {
+          const count = record.stepwise === true ? last - prev : steps;
           if (record.whole === true) add('whole', -1, last);
           else if (count === 1) add('message', prev, last);
           else for (let i = 0; i < count; i++) add('message', prev + i, prev + i + 1);

@@ -100,6 +100,7 @@ describe('R32 roles that the policy demands', () => {
   const policy: TopicPolicy = {
     allows: (roles, stream, name) => stream !== 'analytics' || name === 'alerts' || roles.includes('risk'),
     requires: () => [],
+    reserves: () => [],
     grants: () => [],
   };
   const may = (roles: readonly string[], entitlements?: readonly string[]) => {

@@ -52,6 +52,17 @@ describe('R32 a policy', () => {
     expect(policy.allows(['crypto', 'shares'], 'trades', '*')).toBe(true);
   });
 
+  it('R74 names the market data that it keeps for other roles', async () => {
+    const policy = await policyOf({
+      'depth:*.L': ['london', 'admin'],
+      'analytics:exposure-updates': ['risk'],
+      'trades:BTC/*': ['crypto'],
+    });
+    expect(policy.reserves([])).toEqual(['depth:*.L', 'trades:BTC/*']);
+    expect(policy.reserves(['london', 'risk'])).toEqual(['trades:BTC/*']);
+    expect(policy.reserves(['admin', 'crypto'])).toEqual([]);
+  });
+
   it('I1 adds the entitlements of roles, each of them, and nothing for a role that it does not name', async () => {
     const entitlements = { risk: ['analytics:*'], desk: ['rooms:desk-*', 'trades:full'] };
     const policy = await openPolicy(await policyFile(JSON.stringify({ entitlements })));

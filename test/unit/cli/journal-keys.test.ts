@@ -1,8 +1,9 @@
 /** R71: the commands on the keys of pseudonyms, as they are installed. */
-import { chmodSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { noteEraseAfter } from '../../../src/journal/privacy/erase-policy.js';
 import { parseMasterKeys } from '../../../src/journal/privacy/key-wrap.js';
 import { ordersWritten, takeOrders } from '../../../src/journal/privacy/order-file.js';
 import { SubjectKeys } from '../../../src/journal/privacy/subject-keys.js';
@@ -74,10 +75,22 @@ describe('millrace journal erase and hold (R71)', () => {
     ]);
   });
 
+  it('R71 work with the folder alone, as long as the gateway says that records must be kept', async () => {
+    const alice = open().pseudonym('user', 'alice');
+    env = {};
+    expect(await journal('hold', folder, '--user', 'alice')).toMatchObject({ stdout: `holding ${alice}\n` });
+    expect((await journal('hold', folder)).stdout).toMatch(new RegExp(`^${alice}  since \\S+Z\n$`));
+    expect(await journal('erase', folder, '--user', 'alice')).toMatchObject({ code: 1 });
+    expect(await journal('hold', folder, '--user', 'alice', '--release')).toMatchObject({ code: 0 });
+    noteEraseAfter(folder, 86_400_000);
+    expect((await journal('erase', folder, '--user', 'alice')).stderr).toContain('must be kept');
+    noteEraseAfter(folder, 0);
+    expect(await journal('erase', folder, '--user', 'alice')).toMatchObject({ stdout: `erased ${alice}\n` });
+  });
+
   it.each([
     [['erase'], 'name --user, --address or both'],
     [['erase', '--address', '300.1.1.1'], 'IP address'],
-    [['hold', '--user', 'alice'], '--reason or --release'],
     [['hold', '--reason', 'x'], 'name --user, --address or both'],
     [['hold', '--user', 'alice', '--reason', 'x', '--release'], 'cannot be used with'],
   ])('R71 %j explains itself', async (args, expected) => {
@@ -105,7 +118,24 @@ describe('millrace journal keys (R71)', () => {
     expect(orders()).toMatchObject([{ what: 'journal_rotate', result: 'done' }]);
   });
 
-  it('R71 refuse a master key that is lost, that others can read, or that is none', async () => {
+  it('R71 take a key of 32 raw bytes, and keep it in front of a rotation', async () => {
+    writeFileSync(masterKeyFile, Buffer.from(Array.from({ length: 32 }, (_, i) => 0xe0 + i)));
+    expect((await journal('keys', 'list')).stdout).toContain('and all new ones');
+    expect(await journal('keys', 'new')).toMatchObject({ code: 0 });
+    expect(readFileSync(masterKeyFile, 'utf8')).toMatch(/^\w{64}\ne0e1e2.*ff\n$/);
+    expect(await journal('keys', 'rotate')).toMatchObject({ code: 0 });
+  });
+
+  it('R71 do not replace a key of the journal’s own that was lost', async () => {
+    open().pseudonym('user', 'alice');
+    unlinkSync(masterKeyFile);
+    env = { JOURNAL_DIR: folder };
+    expect((await journal('keys', 'list')).stderr).toContain('no such file');
+    expect(await runCli(['check'], env)).toMatchObject({ code: 1 });
+    expect(existsSync(masterKeyFile)).toBe(false);
+  });
+
+  it('R71 refuse a master key that is lost, that others can write, or that is none', async () => {
     open().pseudonym('user', 'alice');
     const key = readFileSync(masterKeyFile, 'utf8');
     writeFileSync(masterKeyFile, `${'0'.repeat(64)}\n`);
@@ -114,9 +144,14 @@ describe('millrace journal keys (R71)', () => {
     expect(lost.stdout).toMatch(/JOURNAL_MASTER_KEY_FILE=.*is wrapped by the master key \w{8}; the file has \w{8}/);
     expect((await journal('keys', 'list')).stderr).toContain('is wrapped by the master key');
     writeFileSync(masterKeyFile, key);
+    chmodSync(masterKeyFile, 0o646);
+    expect((await runCli(['check'], env)).stdout).toMatch(/JOURNAL_MASTER_KEY_FILE=.*write it \(mode 646\)/);
+    expect((await journal('keys', 'list')).stderr).toContain('mode 646');
     chmodSync(masterKeyFile, 0o644);
-    expect((await runCli(['check'], env)).stdout).toMatch(/JOURNAL_MASTER_KEY_FILE=.*read it \(mode 644\)/);
-    expect((await journal('keys', 'list')).stderr).toContain('mode 644');
+    const open644 = await runCli(['check'], env);
+    expect(open644).toMatchObject({ code: 0 });
+    expect(open644.stdout).toMatch(/notice +JOURNAL_MASTER_KEY_FILE: every user of this machine may read .*chmod o-r/);
+    expect(await journal('keys', 'list')).toMatchObject({ code: 0 });
     writeFileSync(masterKeyFile, 'secret');
     chmodSync(masterKeyFile, 0o600);
     expect((await runCli(['check'], env)).stdout).toContain('a master key is 32 bytes');

@@ -206,7 +206,7 @@ describe('millrace journal reconstruct (R70)', () => {
       { t: START_MICROS + 1, k: 'live', c: 'c1', w: 0, ...view, epoch: 'e', seq: 4 },
       { t: START_MICROS + 2, k: 'emit', w: 1, ...view, epoch: 'e', runs: [[4, 5]] },
       { t: START_MICROS + 2, k: 'emit', w: 0, ...view, epoch: 'e', runs: [[4, 5]] },
-      { t: START_MICROS + 9, k: 'emit', w: 0, ...view, epoch: 'e', runs: [[5, 7, 2]] },
+      { t: START_MICROS + 9, k: 'emit', w: 0, ...view, epoch: 'e', runs: [[5, 7]], stepwise: true },
       { t: START_MICROS + 10, k: 'confirmed', c: 'c1', at: START_MICROS + 5 },
       { t: START_MICROS + 11, k: 'ended', w: 0, reason: 'died' },
       { t: START_MICROS + 12, k: 'emit', w: 0, ...view, epoch: 'e', runs: [[7, 8]] },

@@ -38,7 +38,7 @@ describe('millrace surveillance replay (R72)', () => {
 
   it('R72 prints the alerts, and how well they match the labels beside the recording', async () => {
     const { code, stdout, stderr } = await runCli(['surveillance', 'replay', recording]);
-    expect(stdout).toMatch(/layering DEMO by layerer-1\n .*\n .*levels \d.*\n .*evidence DEMO-o\d+/);
+    expect(stdout).toMatch(/layering DEMO by layerer-1\n .*\n .*levels \d.*\n .*evidence DEMO-\d+ DEMO-o\d+/);
     expect(stdout).toContain('quote_stuffing DEMO by stuffer-2');
     expect(stderr).toMatch(/\d+ events \(\d+ orders\), 0 unreadable, 1 lines skipped; 2 alerts/);
     expect(stderr).toMatch(/layering +1 +1 +100 % +100 % +0/);

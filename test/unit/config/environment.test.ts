@@ -384,11 +384,12 @@ describe('R70 the journal', () => {
     expect(readConfig(key).journal).toEqual({
       folder: '/var/lib/millrace/journal',
       masterKeyFile: 'master.key',
+      hasOwnMasterKey: false,
       signingKeyFile: undefined,
       fsync: 'second',
       fail: 'open',
       retentionMs: 1826 * 86_400_000,
-      eraseAfterMs: 1826 * 86_400_000,
+      eraseAfterMs: undefined,
       segmentBytesMax: 64 * 1024 ** 2,
       checkpointStream: undefined,
     });
@@ -426,8 +427,15 @@ describe('R70 the journal', () => {
     expect(readConfig({ ...key, JOURNAL_RETENTION: '30d', JOURNAL_ERASE_AFTER: '30d' }).journal).toBeDefined();
   });
 
-  it('R70 needs a master key, and says how to make one', () => {
-    expect(refusal({ JOURNAL_DIR: 'j' })).toMatch(/^JOURNAL_DIR: needs JOURNAL_MASTER_KEY_FILE.*openssl rand -hex 32/);
+  it('R70 keeps a master key of its own where no file is named', () => {
+    expect(readConfig({ JOURNAL_DIR: 'j' }).journal).toMatchObject({
+      masterKeyFile: 'j/master.key',
+      hasOwnMasterKey: true,
+    });
+  });
+
+  it('R71 must keep records attributable only for a time that the operator set', () => {
+    expect(readConfig({ ...key, JOURNAL_RETENTION: '30d' }).journal?.eraseAfterMs).toBe(30 * 86_400_000);
   });
 
   it('R70 sends checkpoints to JetStream only where there is NATS, and to a named stream only there', () => {

@@ -13,6 +13,8 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 function file(mode: number): string {
   const path = join(directory, `file-${mode.toString(8)}`);
+  // One of an earlier test may not be written by its owner.
+  rmSync(path, { force: true });
   writeFileSync(path, 'x');
   chmodSync(path, mode);
   return path;

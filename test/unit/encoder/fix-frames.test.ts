@@ -161,6 +161,25 @@ describe('R73 trades and quotes for FIX', () => {
     ]);
   });
 
+  it.each([
+    ['12:00:00Z', '12:00:00.000'],
+    ['12:00:00.1Z', '12:00:00.100'],
+    ['12:00:00.123Z', '12:00:00.123'],
+    ['12:00:00.1234Z', '12:00:00.123400'],
+  ])('R73 a trade of %s has its time with milliseconds or microseconds', (time, written) => {
+    const writer = new FixWriter();
+    writer.begin();
+    writeFixMessage(writer, {
+      type: 'trade_executed',
+      symbol: SYMBOL,
+      trade_id: 't1',
+      executed_at: `2026-01-31T${time}`,
+    });
+    writer.end();
+    const fields = Buffer.from(writer.bytes.subarray(FIX_HEADER_BYTES, writer.length)).toString('utf8');
+    expect(fields.replaceAll('\x01', '|')).toContain(`|272=20260131|273=${written}|`);
+  });
+
   it('R73 an amount that a trade lacks is left out: it is not zero', () => {
     const writer = new FixWriter();
     writer.begin();

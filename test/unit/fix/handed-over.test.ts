@@ -24,3 +24,11 @@ it('R70 R73 is the earliest such time, and unknown of what is long ago', () => {
   expect(handedOver.before(200)).toBe(200 * STEP_MICROS);
   expect(handedOver.before(20)).toBeUndefined();
 });
+
+it('R73 forgets the numbers before they started over', () => {
+  const handedOver = new HandedOver();
+  handedOver.note(40, STEP_MICROS);
+  handedOver.note(3, 2 * STEP_MICROS);
+  expect(handedOver.before(2)).toBeUndefined();
+  expect(handedOver.before(50)).toBe(2 * STEP_MICROS);
+});

@@ -21,7 +21,7 @@ it('R70 R74 all that a FIX client may see and declares, and the products of its 
     ...{ sub: 'alice', roles: ['desk'], entitlements: undefined },
     ...{ firm: 'ACME', professional: false, use: 'display' as const },
   };
-  const policy = { ...NO_POLICY, grants: () => ['depth:B'] };
+  const policy = { ...NO_POLICY, grants: () => ['depth:B'], reserves: () => ['depth:C'] };
   const more = { timeZone: 'UTC', holidays: [], delayMs: undefined, use: undefined, professional: undefined };
   const products = productsOf([{ code: 'L2', vendor: 'V', topics: ['depth:*'], ...more }]);
   const entitlements = compileEntitlements(credential, policy, ['depth:A'], products);
@@ -32,9 +32,20 @@ it('R70 R74 all that a FIX client may see and declares, and the products of its 
   const [authenticated, subscribed] = ['authenticated', 'subscribed'].map(kind =>
     outlet.entries.find(({ k }) => k === kind),
   );
-  expect(authenticated).toMatchObject({ entitlements: ['depth:A', 'depth:B'], firm: 'ACME', professional: false });
+  expect(authenticated).toMatchObject({
+    entitlements: ['depth:A', 'depth:B'],
+    firm: 'ACME',
+    professional: false,
+    reserved: ['depth:C'],
+  });
+
   expect(subscribed).toMatchObject({ topic: 'depth:A', product: ['L2'] });
-  for (const record of [authenticated, subscribed]) {
+  const changed = compileEntitlements(credential, NO_POLICY, ['depth:A'], products);
+  records.authenticated({ id: 7 }, credential, changed);
+  const again = outlet.entries.filter(({ k }) => k === 'authenticated');
+  expect(again).toMatchObject([{}, { c: 'c7', user: 'alice', entitlements: ['depth:A'] }]);
+  expect(again[1]).not.toHaveProperty('reserved');
+  for (const record of [authenticated, subscribed, again[1]]) {
     const { t: _, k, ...members } = record as Record<string, unknown>;
     expect(KINDS[k as keyof typeof KINDS].schema.safeParse(members).error).toBeUndefined();
   }

@@ -39,17 +39,19 @@ beforeEach(async () => {
       enter: () => undefined,
       leave: () => undefined,
       entitlementsOf: () => ENTITLED,
-      isStillGood: () => true,
+      current: credential => credential,
+      change: () => undefined,
       budgetOf: () => ({ charge: () => 0, owe: () => undefined, read: () => isAffordable }),
       ownerOf: () => 0,
       unknown: () => [],
     },
     log: {
       connected: () => undefined,
-      refused: (_connection, reason) => ends.push(reason),
+      refused: (_connection, { text }) => ends.push(text),
       ended: (_connection, _kind, reason) => ends.push(reason),
     },
     records: undefined,
+    counts: undefined,
     views: new FixViews({ shards: 1, tell: () => undefined, nowMs: () => 0 }),
     journal: {
       get isRefusing() {

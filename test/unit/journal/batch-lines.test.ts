@@ -60,14 +60,13 @@ describe('the lines of a batch (R70)', () => {
     const common = { k: 'emit', w: 3, ...QUOTES };
     expect(lines).toEqual([
       {
-        t: NOW_MICROS + 4,
+        t: NOW_MICROS + 3,
         ...common,
         epoch: 'e"1',
-        runs: [
-          [0, 2, 2],
-          [2, 9],
-        ],
+        runs: [[0, 2]],
+        stepwise: true,
       },
+      { t: NOW_MICROS + 4, ...common, epoch: 'e"1', runs: [[2, 9]] },
       { t: NOW_MICROS + 5, ...common, epoch: 'e"1', runs: [[9, 9]], whole: true },
       { t: NOW_MICROS + 6, ...common, epoch: 'e2', runs: [[0, 1]] },
       { t: NOW_MICROS + 2, k: 'emit', w: 3, ...TRADES, epoch: 't1', runs: [[6, 7]] },

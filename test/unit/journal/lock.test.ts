@@ -47,7 +47,8 @@ describe('the lock of a journal (R70)', () => {
       const { lockFolder } = await import(process.argv[1]);
       const alone = process.argv[2] + '/alone';
       let held = 0;
-      for (let n = 0; n < 1000; n++) {
+      // Another one may be stopped for long while it holds the lock.
+      for (let n = 0; n < 1000 || held === 0; n++) {
         const release = lockFolder(process.argv[2]);
         if (release === undefined) continue;
         held++;
@@ -55,7 +56,7 @@ describe('the lock of a journal (R70)', () => {
         unlinkSync(alone);
         release();
       }
-      process.exit(held > 0 ? 0 : 2);`;
+      process.exit();`;
     const lock = new URL('../../../src/journal/lock.ts', import.meta.url).href;
     const children = [1, 2, 3].map(() =>
       spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script, lock, folder], {

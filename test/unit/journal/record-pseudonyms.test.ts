@@ -20,6 +20,15 @@ describe('a record on its way to the disk (R71)', () => {
       { by: 'admin', author: 'u_5', user: 'u_5' },
     ],
     [{ k: 'closed', reason: 'not entitled to orders of alice' }, { reason: 'not entitled to orders of u_5' }],
+    [
+      {
+        k: 'refused',
+        user: 'alice',
+        address: '192.0.2.1',
+        reason: 'too many connections of alice from 192.0.2.1, malice',
+      },
+      { reason: 'too many connections of u_5 from a_9, malice' },
+    ],
     [{ k: 'ended', reason: "Error: no view 'orders:alice'" }, { reason: "Error: no view 'orders:u_5'" }],
     [
       {

@@ -33,6 +33,15 @@ describe('what surveillance reads (R72)', () => {
     expect(event?.atMicros).toBe(expected);
   });
 
+  it('R72 tells ids apart that a double would not', () => {
+    const idOf = (id: string) => {
+      const payload = new TextEncoder().encode(JSON.stringify(ORDER).replace('"o1"', id));
+      return new Intake(true).read({ subject: 'orders.a', payload, tsEventMicros: 0 }, NOW_MICROS);
+    };
+    expect(idOf('9007199254740993')).toMatchObject({ orderId: '9007199254740993', user: 'a' });
+    expect(idOf('90071992547409931234')).toMatchObject({ orderId: '90071992547409931234' });
+  });
+
   it('R72 keeps the times of a recording, however old', () => {
     const event = new Intake(false).read(json('orders.a', { ...ORDER, timestamp: '2020-01-01T00:00:00Z' }), NOW_MICROS);
     expect(event?.atMicros).toBe(Date.UTC(2020, 0, 1) * 1000);

@@ -25,6 +25,8 @@ function order(orderId: string, changes: Partial<OrderEvent> = {}): OrderEvent {
     price: 100,
     quantity: 10,
     filled: 0,
+    isQuote: false,
+    isByVenue: false,
     ...changes,
   };
 }
@@ -41,7 +43,7 @@ describe('odd events under surveillance (R72)', () => {
 
   it('R72 orders without quantities have no ratio by volume that crosses a limit by itself', () => {
     const alerts: Alert[] = [];
-    const detector = new OrderToTrade(DEFAULT_THRESHOLDS.order_to_trade, alert => alerts.push(alert));
+    const detector = new OrderToTrade(DEFAULT_THRESHOLDS, alert => alerts.push(alert));
     for (let n = 0; n < 101; n++) detector.order(order(`o${n}`, { quantity: 0 }));
     expect(alerts).toEqual([]);
     detector.order(order('last', { quantity: 0 }));
@@ -50,7 +52,7 @@ describe('odd events under surveillance (R72)', () => {
 
   it('R72 an event that comes late, after midnight, does not begin the session again', () => {
     const alerts: Alert[] = [];
-    const detector = new OrderToTrade(DEFAULT_THRESHOLDS.order_to_trade, alert => alerts.push(alert));
+    const detector = new OrderToTrade(DEFAULT_THRESHOLDS, alert => alerts.push(alert));
     for (let n = 0; n < 102; n++) {
       detector.order(order(`o${n}`, { atMicros: n % 2 === 0 ? MIDNIGHT + n : MIDNIGHT - SECOND }));
     }
@@ -59,7 +61,7 @@ describe('odd events under surveillance (R72)', () => {
 
   it('R72 a layer whose price alone was replaced keeps its quantity', () => {
     const alerts: Alert[] = [];
-    const detector = new Layering(DEFAULT_THRESHOLDS.layering, alert => alerts.push(alert));
+    const detector = new Layering(DEFAULT_THRESHOLDS, alert => alerts.push(alert));
     for (const [n, price] of [101, 102, 103].entries()) {
       detector.order(order(`l${n}`, { side: 'sell', price }));
       detector.order(order(`l${n}`, { side: 'sell', action: 'replaced', price: price + 1, quantity: 0 }));
@@ -74,7 +76,7 @@ describe('odd events under surveillance (R72)', () => {
 
   it('R72 layers that were moved to their prices are as new as those that were created there', () => {
     const alerts: Alert[] = [];
-    const detector = new Layering(DEFAULT_THRESHOLDS.layering, alert => alerts.push(alert));
+    const detector = new Layering(DEFAULT_THRESHOLDS, alert => alerts.push(alert));
     const layers = [101, 102, 103].map((price, n) => order(`l${n}`, { side: 'sell', price: price + 50 }));
     for (const layer of layers) detector.order({ ...layer, atMicros: START - 60 * SECOND });
     for (const [n, layer] of layers.entries()) detector.order({ ...layer, action: 'replaced', price: 101 + n });
@@ -90,7 +92,7 @@ describe('odd events under surveillance (R72)', () => {
 
   it('R72 a burst is reported once a second, with the median life of its orders', () => {
     const alerts: Alert[] = [];
-    const detector = new QuoteStuffing(DEFAULT_THRESHOLDS.quote_stuffing, alert => alerts.push(alert));
+    const detector = new QuoteStuffing(DEFAULT_THRESHOLDS, alert => alerts.push(alert));
     for (let n = 0; n < 200; n++) {
       const atMicros = START + n * 1_000;
       detector.order(order(`o${n}`, { atMicros }));
@@ -106,7 +108,7 @@ describe('odd events under surveillance (R72)', () => {
     [46, 1],
   ])('R72 %i of 90 short lives are %i reports', (short, reports) => {
     const alerts: Alert[] = [];
-    const detector = new QuoteStuffing(DEFAULT_THRESHOLDS.quote_stuffing, alert => alerts.push(alert));
+    const detector = new QuoteStuffing(DEFAULT_THRESHOLDS, alert => alerts.push(alert));
     for (let n = 0; n < 100; n++) detector.order(order(`o${n}`, { atMicros: START }));
     for (let n = 0; n < 100; n++) {
       detector.order(order(`o${n}`, { atMicros: START + (n < short ? 499_000 : 500_000), action: 'cancelled' }));

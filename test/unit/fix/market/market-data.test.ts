@@ -128,6 +128,8 @@ it.each<[Fields, string]>([
     ],
     '281=2|58=ApplQueueMax must be 1 to 10000|',
   ],
+  [[[266, 'Y']], '281=7|58=AggregatedBook is not supported: books always have one entry per price|'],
+  [[[266, 'N']], '281=7|58=AggregatedBook is not supported: books always have one entry per price|'],
   [[[546, '1']], '281=A|58=Scope is not supported|'],
   [[[286, '1']], '281=B|58=OpenCloseSettlFlag is not supported|'],
   [[[547, 'Y']], '281=C|58=MDImplicitDelete Y: each removed level is sent|'],
@@ -141,6 +143,29 @@ it('R73 a request with an MDReqID that would make each message long is refused',
   const market = new TestMarket('institutional');
   market.subscribe('r'.repeat(257), [SYMBOL]);
   expect(market.take()).toEqual([expect.stringMatching(/281=2\|58=MDReqID must have at most 256 bytes\|$/)]);
+});
+
+it('R73 19a a request that may have been sent before is ignored if it was', () => {
+  const market = new TestMarket('institutional');
+  market.subscribe('r', [SYMBOL], [[97, 'Y']]);
+  expect(market.data.topics).toBe(1);
+  market.subscribe('r', [SYMBOL], [[97, 'Y']]);
+  expect(market.take()).toEqual([]);
+  market.subscribe('r', [SYMBOL]);
+  expect(market.take()).toEqual(['35=Y|262=r|281=1|58=this MDReqID has a subscription|']);
+});
+
+it('R73 a refusal goes back by the way that the request was routed', () => {
+  const market = new TestMarket('institutional');
+  market.subscribe(
+    'r',
+    [SYMBOL],
+    [
+      [115, 'DESK'],
+      [263, 2],
+    ],
+  );
+  expect(market.take()).toEqual(['35=j|128=DESK|45=1|58=no subscription has this MDReqID|372=V|379=r|380=1|']);
 });
 
 it('R73 requests whose symbols are still looked up do not exceed the limit of topics together', async () => {
@@ -174,7 +199,7 @@ it('R73 a subscription whose entitlement ends gets a Y that says so', () => {
   market.turn();
   market.take();
   market.isEntitled = false;
-  market.data.recheck();
+  market.data.recheck('institutional');
   expect(market.take()).toEqual(['35=Y|262=r|281=3|58=A: not entitled any more|']);
 });
 

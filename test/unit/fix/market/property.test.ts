@@ -123,7 +123,6 @@ class Client {
       views,
       tier: isInstitutional ? 'institutional' : 'retail',
       owner: 0,
-      rateClass: isInstitutional ? 0 : 2,
       hasSeqTags: true,
       topicsMax: 1000,
       entitlements: () => ENTITLED,

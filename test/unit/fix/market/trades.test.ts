@@ -19,10 +19,12 @@ const REQUEST: MarketRequest = {
   endsWhenSlow: false,
   queue: undefined,
   symbols: ['A'],
+  isResent: false,
 };
 const client = {
   tier: 'institutional' as const,
   owner: 0,
+  delayMsOf: () => 0,
   rateClass: 0,
   level: 0,
   isPaused: false,

@@ -238,7 +238,7 @@ describe('R73 logon (1S)', () => {
     const acceptor = new TestAcceptor();
     acceptor.numbers = { nextIn: 4, nextOut: 9 };
     acceptor.logOn(6, [[789, 7]]);
-    expect(acceptor.takeShort([34, 36, 43, 123, 789])).toEqual(['A 34=9 789=4', '4 34=7 43=Y 123=Y 36=10']);
+    expect(acceptor.takeShort([34, 36, 43, 123, 789])).toEqual(['A 34=9 789=4', '4 34=7 43=Y 36=10 123=Y']);
     acceptor.receive(
       '4',
       4,
@@ -316,7 +316,7 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: '2f PossDup with an OrigSendingTime after SendingTime',
     run: a => a.receive('1', 2, [[112, 'x']], { 43: 'Y', 122: stampOf(a.nowMs + 1000) }),
-    sent: ['3 45=2 372=1 373=10 58=SendingTime accuracy problem', '5 58=SendingTime accuracy problem'],
+    sent: ['3 45=2 371=122 372=1 373=10 58=SendingTime accuracy problem', '5 58=SendingTime accuracy problem'],
     closed: /SendingTime/,
     nextIn: 3,
   },
@@ -342,14 +342,14 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: '2j, 2k another SenderCompID',
     run: a => a.receive('0', 2, [], { 49: 'OTHER' }),
-    sent: ['3 45=2 372=0 373=9 58=CompID problem', '5 58=CompID problem'],
+    sent: ['3 45=2 371=49 372=0 373=9 58=CompID problem', '5 58=CompID problem'],
     closed: /CompID/,
     nextIn: 3,
   },
   {
     name: '2k another TargetCompID',
     run: a => a.receive('0', 2, [], { 56: 'OTHER' }),
-    sent: ['3 45=2 372=0 373=9 58=CompID problem', '5 58=CompID problem'],
+    sent: ['3 45=2 371=56 372=0 373=9 58=CompID problem', '5 58=CompID problem'],
     closed: /CompID/,
     nextIn: 3,
   },
@@ -366,7 +366,7 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: '2n, 2o a SendingTime that is off',
     run: a => a.receive('0', 2, [], { 52: stampOf(a.nowMs - 121_000) }),
-    sent: ['3 45=2 372=0 373=10 58=SendingTime accuracy problem', '5 58=SendingTime accuracy problem'],
+    sent: ['3 45=2 371=52 372=0 373=10 58=SendingTime accuracy problem', '5 58=SendingTime accuracy problem'],
     closed: /SendingTime/,
     nextIn: 3,
   },
@@ -492,6 +492,19 @@ const SCENARIOS: readonly Scenario[] = [
     nextIn: 3,
   },
   {
+    name: '8 a ResendRequest whose number is too low is answered',
+    run: a => {
+      a.receive('1', 2, [[112, 'x']]);
+      a.take();
+      a.receive('2', 1, [
+        [7, 1],
+        [16, 0],
+      ]);
+    },
+    sent: ['4 43=Y 123=Y 36=3'],
+    nextIn: 3,
+  },
+  {
     name: '10 a GapFill at the number expected',
     run: a => {
       a.receive('4', 2, [
@@ -558,6 +571,35 @@ const SCENARIOS: readonly Scenario[] = [
     sent: ['3 45=2 371=36 372=4 373=5 58=Value is incorrect (out of range) for this tag'],
     nextIn: 2,
   },
+  {
+    name: '11a Reset with the number 0, which does not count',
+    run: a => {
+      a.receive('4', 0, [[36, 25]]);
+      a.receive('4', 0, [
+        [36, 50],
+        [123, 'N'],
+      ]);
+      a.receive('1', 50, [[112, 'x']]);
+    },
+    sent: ['0 112=x'],
+    nextIn: 51,
+  },
+  {
+    name: '11c Reset with the number 0 to a lower number',
+    run: a => a.receive('4', 0, [[36, 1]]),
+    sent: ['3 45=0 371=36 372=4 373=5 58=Value is incorrect (out of range) for this tag'],
+    nextIn: 2,
+  },
+  {
+    name: '11 a GapFill with the number 0',
+    run: a =>
+      a.receive('4', 0, [
+        [36, 9],
+        [123, 'Y'],
+      ]),
+    sent: ['5 58=MsgSeqNum missing or no number'],
+    closed: /MsgSeqNum/,
+  },
   { name: '11a Reset to a higher number', run: a => a.receive('4', 99, [[36, 9]]), sent: [], nextIn: 9 },
   { name: '11b Reset to the number expected', run: a => a.receive('4', 1, [[36, 2]]), sent: [], nextIn: 2 },
   {
@@ -597,6 +639,19 @@ const SCENARIOS: readonly Scenario[] = [
     sent: ['5'],
     closed: /logged out/,
     nextIn: 2,
+  },
+  {
+    name: '13b a Logout whose number is too low is answered too',
+    run: a => {
+      a.receive('4', 2, [
+        [123, 'Y'],
+        [36, 20],
+      ]);
+      a.receive('5', 3);
+    },
+    sent: ['5'],
+    closed: /logged out/,
+    nextIn: 20,
   },
   {
     name: '14a a tag that FIX 4.4 does not have',
@@ -652,6 +707,22 @@ const SCENARIOS: readonly Scenario[] = [
     nextIn: 3,
   },
   {
+    name: '14d a CompID without a value',
+    run: a => a.session.receive(framed(`35=0\x0134=2\x0149=CLIENT\x0152=${stampOf(a.nowMs)}\x0156=\x01`)),
+    sent: ['3 45=2 371=56 372=0 373=4 58=Tag specified without a value'],
+    nextIn: 3,
+  },
+  {
+    name: '14e a value out of range in a message that is not taken',
+    run: a =>
+      a.receive('D', 2, [
+        [11, 'ID'],
+        [21, 4],
+      ]),
+    sent: ['3 45=2 371=21 372=D 373=5 58=Value is incorrect (out of range) for this tag'],
+    nextIn: 3,
+  },
+  {
     name: '14e a value out of range',
     run: a =>
       a.receive('V', 2, [
@@ -692,6 +763,28 @@ const SCENARIOS: readonly Scenario[] = [
         [112, 'y'],
       ]),
     sent: [`3 45=2 ${REJECT_BODY('112', 13)} 58=Tag appears more than once`],
+    nextIn: 3,
+  },
+  {
+    name: '14h a tag twice in a message that is not taken',
+    run: a =>
+      a.receive('D', 2, [
+        [11, 'ID'],
+        [40, 1],
+        [40, 2],
+      ]),
+    sent: ['3 45=2 371=40 372=D 373=13 58=Tag appears more than once'],
+    nextIn: 3,
+  },
+  {
+    name: '14i a group with too few entries in a message that is not taken',
+    run: a =>
+      a.receive('D', 2, [
+        [386, 3],
+        [336, 'PRE-OPEN'],
+        [336, 'AFTER-HOURS'],
+      ]),
+    sent: ['3 45=2 371=386 372=D 373=16 58=Incorrect NumInGroup count for repeating group'],
     nextIn: 3,
   },
   {
@@ -759,6 +852,33 @@ const SCENARIOS: readonly Scenario[] = [
     nextIn: 3,
   },
   {
+    name: 'a Logon inside the session that starts both numbers over',
+    run: a => {
+      a.receive('ZZ', 2);
+      a.receive('0', 5);
+      a.take();
+      a.logOn(1, [[141, 'Y']]);
+      a.receive('1', 2, [[112, 'x']]);
+      a.receive('2', 3, [
+        [7, 1],
+        [16, 0],
+      ]);
+    },
+    sent: ['A 141=Y', '0 112=x', '4 43=Y 123=Y 36=3'],
+    nextIn: 4,
+  },
+  {
+    name: 'a Logon inside the session that starts them over, and is not right',
+    run: a =>
+      a.receive('A', 1, [
+        [98, 0],
+        [108, 61],
+        [141, 'Y'],
+      ]),
+    sent: ['5 58=MsgSeqNum too low, expecting 2 but received 1'],
+    closed: /too low/,
+  },
+  {
     name: 'a gap that stays open is asked for again after the heartbeat interval',
     run: a => {
       a.receive('0', 5);
@@ -813,6 +933,34 @@ describe('R73 session', () => {
       [55, 'A'],
     ]);
     expect(acceptor.applications).toEqual(['V', 'D']);
+  });
+
+  it('R73 a Reject goes back by the way that the message was routed, except where a field is empty', () => {
+    const acceptor = loggedOn();
+    const routes = { 115: 'A', 116: 'B', 144: 'C', 128: 'D', 129: 'E', 145: 'F' };
+    acceptor.receive('ZZ', 2, [], { 115: 'A', 116: 'B', 144: 'C' });
+    acceptor.receive('ZZ', 3, [], { 128: 'D', 129: 'E', 145: 'F' });
+    acceptor.session.receive(
+      framed(`35=ZZ\x0134=4\x0149=CLIENT\x0152=${stampOf(acceptor.nowMs)}\x0156=MILLRACE\x01115=A\x01116=\x01`),
+    );
+    expect(acceptor.takeShort(Object.keys(routes).map(Number))).toEqual([
+      '3 128=A 129=B 145=C',
+      '3 115=D 116=E 144=F',
+      '3 128=A',
+    ]);
+  });
+
+  it('R73 answers have their fields in the order of their tags, as other engines write them', () => {
+    const acceptor = loggedOn();
+    acceptor.receive('1', 2);
+    acceptor.receive('2', 3, [
+      [7, 1],
+      [16, 0],
+    ]);
+    const [reject = [], fill = [], again = []] = acceptor.take().map(fields => fields.map(([tag]) => tag).slice(2));
+    expect(reject).toEqual([35, 34, 49, 52, 56, 45, 58, 371, 372, 373, 10]);
+    expect(fill).toEqual([35, 34, 43, 49, 52, 56, 122, 36, 123, 10]);
+    expect(again).toEqual([35, 34, 43, 49, 52, 56, 122, 45, 58, 371, 372, 373, 10]);
   });
 
   it('R73 a ResendRequest tells the application what was filled', () => {

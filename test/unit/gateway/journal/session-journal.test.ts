@@ -40,7 +40,12 @@ it('R70 who connects, and with what rights', () => {
 });
 
 it('R70 R74 all that a client may see: by its credential or by default, and by its roles, each once', () => {
-  const policy = { ...NO_POLICY, grants: (roles: readonly string[]) => roles.map(role => `analytics:${role}`) };
+  const reserved = Array.from({ length: LISTED_MAX + 1 }, (_, i) => `depth:${i}`);
+  const policy = {
+    ...NO_POLICY,
+    grants: (roles: readonly string[]) => roles.map(role => `analytics:${role}`),
+    reserves: (roles: readonly string[]) => (roles.length === 0 ? reserved : []),
+  };
   const granted = (roles: readonly string[], own: readonly string[] | undefined, defaults: readonly string[]) => {
     const credential = { ...session.credential, roles, entitlements: own, firm: 'ACME', professional: true };
     session.identity.replace(credential, compileEntitlements(credential, policy, defaults), 0);
@@ -53,14 +58,27 @@ it('R70 R74 all that a client may see: by its credential or by default, and by i
     professional: true,
   });
   expect(granted(['risk'], ['depth:A'], ['quotes:*'])?.entitlements).toEqual(['depth:A', 'analytics:risk']);
+  expect(recorded.records.at(-1)).not.toHaveProperty('reserved');
+  expect(granted([], ['depth:A'], [])).toMatchObject({ reserved: reserved.slice(0, LISTED_MAX), reserved_more: 1 });
   const many = Array.from({ length: LISTED_MAX + 2 }, (_, i) => `quotes:${i}`);
   expect(granted(['risk'], many, [])).toMatchObject({ entitlements: many.slice(0, LISTED_MAX), more: 3 });
 });
 
 it('R70 who is refused, and why', () => {
-  journal.refused({ id: 9, address: '192.0.2.1', user: '' }, 401, 'unauthorized');
+  journal.refused(
+    { id: 9, address: '192.0.2.1', user: '' },
+    { status: 401, code: 'unauthorized', message: 'the token expired' },
+  );
   expect(recorded.records).toMatchObject([
-    { k: 'refused', c: 'c9', what: 'connection', status: 401, code: 'unauthorized', address: '192.0.2.1' },
+    {
+      k: 'refused',
+      c: 'c9',
+      what: 'connection',
+      status: 401,
+      code: 'unauthorized',
+      reason: 'the token expired',
+      address: '192.0.2.1',
+    },
   ]);
 });
 

@@ -102,16 +102,22 @@ describe('R4 R52: batches for an encoder thread', () => {
 
   it('are told of at once when there is something to do about them, and else when somebody asks', async () => {
     await flushed(thread.run(batch(8)));
-    const quiet = watched(thread.run(batch(8)));
-    await sleep(20);
-    expect(quiet.result).toBeUndefined();
-    thread.flush();
-    await until(() => quiet.result !== undefined);
+    let frames = 1;
+    // Where the machine is busy for longer than the thread waits for another batch, it has told already: then once more.
+    await until(async () => {
+      const quiet = watched(thread.run(batch(8)));
+      await sleep(20);
+      const isUntold = quiet.result === undefined;
+      thread.flush();
+      await until(() => quiet.result !== undefined);
+      expect(quiet.result).toMatchObject({ dueClasses: 0, frames: ++frames });
+      return isUntold;
+    });
     const due = watched(thread.run(batch(8, Batch.due)));
     await until(() => due.result !== undefined);
-    expect(due.result).toMatchObject({ dueClasses: 2, frames: 3 });
+    expect(due.result).toMatchObject({ dueClasses: 2, frames: ++frames });
     // The thread has gone back to its pool to say so, and comes again.
-    expect(await flushed(thread.run(batch(8)))).toMatchObject({ dueClasses: 0, frames: 4 });
+    expect(await flushed(thread.run(batch(8)))).toMatchObject({ dueClasses: 0, frames: ++frames });
   });
 
   it('are told of when the thread has had nothing to do for a while, and wake it afterwards', async () => {

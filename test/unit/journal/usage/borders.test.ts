@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Product, productsOf } from '../../../../src/auth/product.js';
 import { usageHtml } from '../../../../src/journal/usage/html.js';
-import { EntitledProducts, patternsOverlap } from '../../../../src/journal/usage/product-months.js';
 import type { UsageReport, UserUsage } from '../../../../src/journal/usage/report-types.js';
 import { reservations } from '../../../../src/journal/usage/reservations.js';
 import { usageReport } from '../../../../src/journal/usage/usage.js';
@@ -73,45 +72,6 @@ async function onlyRow(lines: readonly Line[]): Promise<UserUsage | undefined> {
 }
 
 describe('R74 a session', () => {
-  it('R74 counts on each day that its records say, although the clock was ahead and was set back', async () => {
-    const row = await onlyRow([
-      ...session('2026-11-03T10:00:00Z', '2026-11-03T11:00:00Z'),
-      connected('2026-11-20T10:00:00Z', 'c2', { w: 1 }),
-      authenticated('2026-11-20T10:00:00Z', 'c2'),
-      connected('2026-11-03T11:00:00Z', 'c3'),
-      authenticated('2026-11-03T11:00:00Z', 'c3'),
-      subscribed('2026-11-20T10:00:01Z', 'c2'),
-      closed('2026-11-20T10:30:00Z', 'c2'),
-      subscribed('2026-11-05T11:00:00Z', 'c3'),
-      closed('2026-11-05T12:00:00Z', 'c3'),
-    ]);
-    expect(row).toMatchObject({
-      first_use: '2026-11-03T10:00:00.000000Z',
-      last_use: '2026-11-20T10:30:00.000000Z',
-      days_used: 3,
-    });
-  });
-
-  it('R74 is not lost because the clock was behind the month for a while, neither is what follows it', async () => {
-    const folder = await write([
-      started('2026-10-20T00:00:00Z'),
-      ...session('2026-11-03T10:00:00Z', '2026-11-03T11:00:00Z'),
-      started('2027-01-10T10:00:00Z'),
-      connected('2027-01-10T10:00:00Z', 'c2'),
-      authenticated('2027-01-10T10:00:00Z', 'c2'),
-      subscribed('2026-11-04T11:00:00Z', 'c2'),
-      closed('2026-11-04T12:00:00Z', 'c2'),
-      connected('2026-11-07T10:00:00Z', 'c3'),
-      authenticated('2026-11-07T10:00:00Z', 'c3'),
-      subscribed('2026-11-07T10:00:00Z', 'c3'),
-      started('2026-12-01T10:00:00Z'),
-    ]);
-    const { users, complete, not_counted } = await report([folder]);
-    expect(not_counted.subscriptions_without_connection).toBe(0);
-    expect(complete).toBe(true);
-    expect(users).toMatchObject([{ days_used: 3, last_use: '2026-11-07T10:00:00.000000Z' }]);
-  });
-
   it('R74 that spans both ends of the month is cut there', async () => {
     expect(await onlyRow(session('2026-10-25T10:00:00Z', '2026-12-02T10:00:00Z'))).toMatchObject({
       first_use: '2026-11-01T00:00:00.000000Z',
@@ -233,6 +193,27 @@ describe('R74 a session', () => {
   });
 });
 
+describe('R74 a user whose roles do not open a product', () => {
+  const on = (t: string, to: string, more: object) => [connected(t), authenticated(t, 'c1', more), closed(to)];
+
+  it('R74 is not entitled, until the policy changes', async () => {
+    const reserved = { reserved: ['depth:*'] };
+    expect(await onlyRow(on('2026-11-02T08:00:00Z', '2026-11-02T09:00:00Z', reserved))).toBeUndefined();
+    const opened = [
+      ...on('2026-11-02T08:00:00Z', '', reserved).slice(0, -1),
+      authenticated('2026-11-03T08:00:00Z'),
+      closed('2026-11-03T09:00:00Z'),
+    ];
+    expect(await onlyRow(opened)).toMatchObject({ entitled: true, entitled_first_working_day: false });
+  });
+
+  it('R74 is reported with a reservation where the journal does not list all reserved topics', async () => {
+    const lines = on('2026-11-02T08:00:00Z', '2026-11-02T09:00:00Z', { reserved: ['depth:X'], reserved_more: 3 });
+    const made = await report([await write([started('2026-11-01T00:00:00Z'), ...lines])]);
+    expect(reservations(made)).toContainEqual(expect.stringContaining('1 credential'));
+  });
+});
+
 describe('R74 journals', () => {
   it('R74 of two nodes are one timeline: connections at once are counted over both', async () => {
     const folders = [
@@ -305,33 +286,5 @@ describe('R74 journals', () => {
     await expect(report([new WrittenJournal().folder])).rejects.toThrow('holds no journal');
     await expect(report([folder], [])).rejects.toThrow('no products');
     expect(() => refuseBeyond(11, 10, 'rows')).toThrow('more than 10 rows');
-  });
-});
-
-describe('R74 an entitlement', () => {
-  it.each([
-    ['*', 'VOD.L', true],
-    ['*.L', 'VOD.*', true],
-    ['*.L', 'VOD.N', false],
-    ['BTC/*', '*/USD', true],
-    ['a*b', 'b*a', false],
-    ['', '*', true],
-    ['*x*', 'y', false],
-    ['VOD.L', 'VOD.L', true],
-  ])('R74 for %j and a product of %j overlap: %s', (one, other, overlap) => {
-    expect([patternsOverlap(one, other), patternsOverlap(other, one)]).toEqual([overlap, overlap]);
-  });
-
-  it('R74 grants a product for its use and its status only', () => {
-    const limited = new EntitledProducts([{ ...PRODUCT, use: 'display', professional: false }]);
-    const of = (professional: boolean | undefined, use: string | undefined) =>
-      limited.of(['depth:VOD.L'], { professional, use });
-    expect([of(false, 'display'), of(true, 'display'), of(undefined, 'display'), of(false, undefined)]).toEqual([
-      [0],
-      [],
-      [],
-      [],
-    ]);
-    expect(new EntitledProducts([OTHER]).of(['trades:full'], { professional: undefined, use: undefined })).toEqual([0]);
   });
 });

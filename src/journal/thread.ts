@@ -93,8 +93,6 @@ function serve(journal: Journal): void {
     setInterval(() => journal.tick(), TICK_MS),
     setInterval(() => journal.second(), SECOND_MS),
     setInterval(() => journal.checkpoint(), CHECKPOINT_MS),
-    // An operator learns early that checkpoints cannot leave.
-    setTimeout(() => journal.checkpoint(), SECOND_MS),
   ];
   const takes = new Map<MessagePort, (batch: JournalBatch) => void>();
   port?.on('message', (message: ToJournal) => {

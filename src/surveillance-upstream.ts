@@ -158,7 +158,8 @@ export class WatchedUpstream {
 
 /** nats.js has only a code for a server without JetStream. */
 function unavailableText(cause: unknown): string {
-  const text = textOf(cause);
+  // The store names its bucket around the reason.
+  const text = textOf(cause instanceof Error ? (cause.cause ?? cause) : cause);
   const hasNoJetStream = text === '503' || /no responders|jetstream not enabled/i.test(text);
   return hasNoJetStream
     ? 'the NATS server has no JetStream; without it, set SURVEILLANCE_LEASE=off on one gateway only'

@@ -206,6 +206,8 @@ export class JournalWriter {
     const isDue = this.#blockBytes >= BLOCK_BYTES_MAX || ageMicros < 0 || ageMicros >= BLOCK_MS_MAX * 1000;
     if (this.#lines.length > 0 && isDue) this.#closeBlock();
     const isNextDay = Math.floor(nowMicros / DAY_MICROS) !== Math.floor(this.#openedMicros / DAY_MICROS);
+    // The disk refused the next segment.
+    if (this.#isRotating) this.#begin();
     const bytes = this.#file?.bytes ?? 0;
     if (bytes >= this.#options.segmentBytesMax || (isNextDay && bytes > 0)) this.#rotate();
   }

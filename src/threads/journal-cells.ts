@@ -25,6 +25,9 @@ export function createJournalCells(producers: number): SharedArrayBuffer {
 export class JournalCells {
   readonly #cells: Int32Array;
   readonly producers: number;
+  #dropped = 0;
+  /** By producer. */
+  readonly #droppedSeen: number[] = [];
 
   constructor(cells: SharedArrayBuffer) {
     this.#cells = new Int32Array(cells);
@@ -71,11 +74,14 @@ export class JournalCells {
     return Atomics.load(this.#cells, at(producer, BYTES));
   }
 
-  /** Records dropped by all producers since the start. */
+  /** Records dropped by all producers since the start. Their cells begin again after 2 ** 32: ask before so many are dropped. */
   get dropped(): number {
-    let sum = 0;
-    for (let i = 0; i < this.producers; i++) sum += Atomics.load(this.#cells, at(i, DROPPED)) >>> 0;
-    return sum;
+    for (let i = 0; i < this.producers; i++) {
+      const now = Atomics.load(this.#cells, at(i, DROPPED));
+      this.#dropped += (now - (this.#droppedSeen[i] ?? 0)) >>> 0;
+      this.#droppedSeen[i] = now;
+    }
+    return this.#dropped;
   }
 }
 

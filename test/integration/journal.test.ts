@@ -164,7 +164,7 @@ it('R70 writes everything before it ends, and the next process continues the cha
   const own = (await notes()).filter(note => note.startsWith('millrace/edge-1\n'));
   const verdict = await verifyJournal({ folder: folder.path, start: EMPTY_CHAIN, notes: own, key: publicKey() });
   expect(verdict).toMatchObject({ faults: [], openLines: 0, coveredBlocks: Number(blocksNow) });
-  const [other] = (await notes()).filter(note => note.startsWith('millrace/edge-1/takeover\n'));
+  const other = (await notes()).findLast(note => note.startsWith('millrace/edge-1/takeover\n'));
   expect(readCheckpoint(other ?? '', publicKey())).toMatchObject({ blocks: Number(takeoverBlocks) });
 });
 

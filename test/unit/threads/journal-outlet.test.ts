@@ -1,6 +1,11 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createJournalCells, JOURNAL_BUFFER_BYTES_MAX, JournalCells } from '../../../src/threads/journal-cells.js';
+import {
+  createJournalCells,
+  JOURNAL_BUFFER_BYTES_MAX,
+  JournalCells,
+  ProducerCells,
+} from '../../../src/threads/journal-cells.js';
 import { JournalOutlet } from '../../../src/threads/journal-outlet.js';
 import type { JournalBatch } from '../../../src/threads/journal-records.js';
 
@@ -117,5 +122,14 @@ describe('the outlet for the journal (R70)', () => {
     outlet.emits.emitted(view, 3, 4, 1);
     expect(shared.forgetCollected(PRODUCER)).toBe(3);
     expect(shared.forgetCollected(PRODUCER)).toBe(0);
+  });
+
+  it('R70 counts what is dropped beyond the range of a cell', () => {
+    const cells = createJournalCells(2);
+    const [shared, producer] = [new JournalCells(cells), new ProducerCells(cells, PRODUCER)];
+    for (let i = 1; i <= 3; i++) {
+      producer.dropped(2 ** 31 - 1);
+      expect(shared.dropped).toBe(i * (2 ** 31 - 1));
+    }
   });
 });

@@ -91,10 +91,11 @@ export class RecordsPage implements Page {
   }
 
   #showJournal(journal: JournalRow): void {
-    const { state, failure } = journal;
+    const { state, failure, maintenance_failure } = journal;
     setText(this.#state, state);
     this.#state.dataset.tone = TONES[state];
-    this.#showProblem(state === 'off' ? '`JOURNAL_DIR` is not set: nothing is recorded.' : (failure ?? ''));
+    const problem = failure ?? maintenance_failure ?? '';
+    this.#showProblem(state === 'off' ? '`JOURNAL_DIR` is not set: nothing is recorded.' : problem);
     this.#problem.classList.toggle('note', state === 'off');
     this.#problem.classList.toggle('problem', state !== 'off');
     this.#facts.update(journalFacts(journal));

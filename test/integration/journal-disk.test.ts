@@ -38,7 +38,7 @@ describe.runIf(canDiskFail)(title, () => {
     isBefore = !isBefore;
     await clock.set(midnightS + (isBefore ? -AROUND_MIDNIGHT_S : AROUND_MIDNIGHT_S));
   };
-  const drafts = () => readdirSync(folder.path).filter(name => name.endsWith('.gz.new'));
+  const drafts = () => readdirSync(folder.path).filter(name => name === 'sealing.new');
 
   beforeAll(async () => {
     disk = new FailingDisk();

@@ -46,7 +46,7 @@ template <typename Call> Call *next(const char *name) { return reinterpret_cast<
 /** @returns how many bytes to write; -1: none, with errno */
 ssize_t allowed(int file, size_t length) {
   const std::string path = pathOf(file);
-  if (!ends(path, ".gz.new") && !ends(path, ".mjl")) return length;
+  if (!ends(path, "sealing.new") && !ends(path, ".mjl")) return length;
   if (ends(path, ".mjl") && ordered("short") != 0) return length < 7 ? length : 7;
   errno = ordered(ends(path, ".mjl") ? "write" : "gzip");
   return errno == 0 ? length : -1;

@@ -30,14 +30,19 @@ export class JournalFolder {
       .map(line => JSON.parse(line));
   }
 
+  /** For a moment a segment is there in both forms; then the one that was written is removed. */
   #text(path: string): string {
-    const names = readdirSync(path)
-      .filter(name => /\.mjl(\.gz)?$/.test(name))
-      .sort();
-    return names
-      .map(name => {
-        const bytes = readFileSync(join(path, name));
-        return (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
+    const numbers = new Set(readdirSync(path).flatMap(name => /^(\d+)\.mjl(?:\.gz)?$/.exec(name)?.[1] ?? []));
+    return [...numbers]
+      .sort()
+      .map(number => {
+        const written = join(path, `${number}.mjl`);
+        try {
+          return readFileSync(written, 'utf8');
+        } catch (cause) {
+          if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+          return gunzipSync(readFileSync(`${written}.gz`)).toString('utf8');
+        }
       })
       .join('');
   }

@@ -11,9 +11,16 @@ def root(leaves):
     return hashlib.sha256(b"\1" + root(leaves[:k]) + root(leaves[k:])).digest()
 
 
+def opened(path):
+    try:
+        return open(path, "rb")
+    except FileNotFoundError:
+        return gzip.open(path + ".gz")
+
+
 last, leaves, lines, records = bytes(32), [], b"", 0
-for path in sorted(glob.glob(sys.argv[1] + "/*.mjl*")):
-    with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+for path in sorted({path.removesuffix(".gz") for path in glob.glob(sys.argv[1] + "/*.mjl*")}):
+    with opened(path) as file:
         for number, line in enumerate(file):
             value = json.loads(line)
             if number == 0:

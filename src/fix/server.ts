@@ -32,6 +32,7 @@ export const TICK_MS = 100;
 export const SAVE_MS = 1_000;
 /** As long as a Logon may take. */
 const HANDSHAKE_MS_MAX = 10_000;
+
 interface ServerParts {
   readonly config: Config;
   readonly fix: FixConfig;

@@ -6,8 +6,8 @@ import type { ProcessVariables } from './process.js';
 
 const HEARTBEAT_MS_MAX = 3_600_000;
 const SENDING_TIME_MS_MIN = 1_000;
-/** Their names are one entry of the store. */
-const COMP_IDS_MAX = 10_000;
+/** Their names are one entry of the store: with names of up to 120 bytes, it stays below the 1 MiB that a NATS server takes. */
+const COMP_IDS_MAX = 8_000;
 const MINUTE_MS = 60_000;
 const BUCKET = /^nats:[\w-]{1,64}$/;
 const SEE = 'ops/fix/README.md';

@@ -336,9 +336,8 @@ export class Subscription implements ViewUser {
 
   /** Changes that are not the client's have places too: a message follows the last one that was sent. */
   #change(view: FixView, entries: Entries, place: ChainPlace, resolution = this.#conflation): void {
-    const prevSeq = this.#sentSeq;
-    const { epoch, seq, checksum } = place;
-    const following = place.prevSeq === prevSeq ? place : { epoch, prevSeq, seq, checksum };
+    const { epoch, prevSeq, seq, checksum } = place;
+    const following = prevSeq === this.#sentSeq ? place : { epoch, prevSeq: this.#sentSeq, seq, checksum };
     this.#client.change(this, entries, following, resolution);
     this.#sentSeq = seq;
     this.#journal?.changed(view, following, resolution);

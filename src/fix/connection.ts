@@ -44,6 +44,8 @@ interface ConnectionParts {
   readonly wallMicros: () => number;
   /** The client wants to log on: answer with `admit` or `refuse`. */
   readonly onLogon: (connection: FixConnection, request: LogonRequest) => void;
+  /** The client has reset its numbers. */
+  readonly onStartedOver: (connection: FixConnection) => void;
   /** Something waits for `flush`. */
   readonly onUnflushed: (connection: FixConnection) => void;
   readonly onEnded: (connection: FixConnection, kind: FixEnd, reason: string) => void;
@@ -111,6 +113,7 @@ export class FixConnection implements LoggedConnection {
       logon: request => parts.onLogon(this, request),
       application: message => this.#application(message),
       mayResend: messages => this.#budget?.charge(messages * RESENT_MESSAGE_UNITS) === 0,
+      startedOver: () => parts.onStartedOver(this),
       filled: begin => this.#filled(begin),
       disconnect: reason => this.#disconnected(reason),
     };

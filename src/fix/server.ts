@@ -32,6 +32,7 @@ export const TICK_MS = 100;
 export const SAVE_MS = 1_000;
 /** As long as a Logon may take. */
 const HANDSHAKE_MS_MAX = 10_000;
+
 interface ServerParts {
   readonly config: Config;
   readonly fix: FixConfig;
@@ -140,11 +141,7 @@ export class FixServer {
 
   /** Call every `SAVE_MS`. */
   save(): void {
-    const { numbers } = this.#parts;
-    const open = [...this.connections].flatMap(({ key, session }) =>
-      key === undefined ? [] : [[key, session.numbers] as const],
-    );
-    numbers.save(open);
+    this.#save([...this.connections]);
   }
 
   /** Another gateway has taken this session. */
@@ -209,6 +206,7 @@ export class FixServer {
       settings: { ...fix, asksForProof: records !== undefined },
       writer: this.#writer,
       onLogon: (from, request) => void this.#logon(from, request),
+      onStartedOver: from => this.#save([from]),
       onUnflushed: from => this.#unflushed.add(from),
       onEnded: (from, kind, reason) => this.#ended(from, kind, reason),
     });
@@ -288,6 +286,14 @@ export class FixServer {
     else if (kind === 'refused') records?.refused(connection, refusal);
     if (kind === 'refused') log.refused(connection, refusal);
     else if (credential !== undefined) log.ended(connection, kind, reason);
+  }
+
+  /** At once where a client has reset its numbers: after a crash, those before would refuse its next Logon as too low. */
+  #save(connections: readonly FixConnection[]): void {
+    const open = connections.flatMap(({ key, session }) =>
+      key === undefined ? [] : [[key, session.numbers] as const],
+    );
+    this.#parts.numbers.save(open);
   }
 
   #reset(wallMs: number): void {

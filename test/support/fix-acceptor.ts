@@ -62,6 +62,7 @@ export class TestAcceptor {
           this.applications.push(message.type);
           return application(message, this.session);
         },
+        startedOver: () => {},
         filled: (begin, end) => {
           this.filled.push([begin, end]);
         },

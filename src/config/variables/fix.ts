@@ -6,8 +6,8 @@ import type { ProcessVariables } from './process.js';
 
 const HEARTBEAT_MS_MAX = 3_600_000;
 const SENDING_TIME_MS_MIN = 1_000;
-/** Their names are one entry of the store. */
-const COMP_IDS_MAX = 10_000;
+/** Their names are one entry of the store: with names of up to 120 bytes, it stays below the 1 MiB that a NATS server takes. */
+const COMP_IDS_MAX = 8_000;
 const MINUTE_MS = 60_000;
 const BUCKET = /^nats:[\w-]{1,64}$/;
 const SEE = 'ops/fix/README.md';
@@ -60,8 +60,8 @@ const fix = {
     }),
     FIX_COMP_IDS_PER_USER: setting(integer(1, COMP_IDS_MAX), '2000', {
       means:
-        'SenderCompIDs of one user whose sequence numbers are kept. A user who has more is refused new ones, except in place of those whose ' +
-        'numbers mean nothing any more: from before the last `FIX_RESET_TIME`, or not used for 30 days.',
+        'SenderCompIDs of one user whose sequence numbers are kept. Beyond that, a new one is refused unless it can take the place of one whose ' +
+        'numbers are from before the last `FIX_RESET_TIME`, were never used, or were not used for 30 days.',
       see: SEE,
     }),
     FIX_RESET_TIME: optional(timeOfDay, {

@@ -15,7 +15,8 @@ export interface ChainPlace {
 
 /** A part of the book has no checksum of its own. */
 export function partOf(place: ChainPlace): ChainPlace {
-  return place.checksum === undefined ? place : { ...place, checksum: undefined };
+  const { epoch, prevSeq, seq, checksum } = place;
+  return checksum === undefined ? place : { epoch, prevSeq, seq, checksum: undefined };
 }
 
 /** Fields that sessions copy, and how many entries they are. The fields of a frame are valid while it is handled. */

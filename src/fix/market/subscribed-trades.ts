@@ -11,8 +11,8 @@ export class SubscribedTrades {
   readonly #subscription: Recipient;
   readonly #client: MarketClient;
   readonly #journal: SubscriptionJournal | undefined;
-  /** Position of the last one that was sent, or announced as lost; no epoch: the topic has none yet. */
-  #sent: StreamPosition = { epoch: '', seq: 0 };
+  /** Position of the last one that was sent, or announced as lost, without an epoch if there was none yet; undefined: not known yet. */
+  #sent: StreamPosition | undefined;
 
   constructor(view: FixView, subscription: Recipient, client: MarketClient, journal: SubscriptionJournal | undefined) {
     this.view = view;
@@ -23,7 +23,8 @@ export class SubscribedTrades {
 
   /** The position that the client's trades begin behind. @param isSilent nothing is sent yet */
   begin({ epoch, seq }: StreamPosition, isSilent: boolean): void {
-    if (this.#sent.epoch === '') this.#sent = { epoch, seq };
+    const isUnknown = this.#sent === undefined || (this.#sent.epoch === '' && !isSilent);
+    if (isUnknown) this.#sent = { epoch, seq };
     if (!isSilent) this.#journal?.live(this.view, { epoch, seq });
   }
 
@@ -40,16 +41,17 @@ export class SubscribedTrades {
   }
 
   pause(): void {
-    this.#journal?.pause(this.view, this.#sent, 'slow_consumer');
+    if (this.#sent !== undefined) this.#journal?.pause(this.view, this.#sent, 'slow_consumer');
   }
 
   /** Announces what was not sent. */
   resume(): void {
+    if (this.#sent === undefined) return;
     const { view } = this;
     const { epoch, seq } = this.#sent;
-    if (epoch === '') return;
-    const missing = epoch === view.epoch ? { from: seq + 1, to: view.seq } : { from: 0, to: 0 };
-    if (missing.to === 0 || missing.to >= missing.from) {
+    const isSameEpoch = epoch === view.epoch;
+    const missing = isSameEpoch ? { from: seq + 1, to: view.seq } : { from: 0, to: 0 };
+    if (!isSameEpoch || missing.to >= missing.from) {
       this.lost(missing, 'slow_consumer');
       this.#journal?.lost(view, missing.from, missing.to, 'slow_consumer');
     }

@@ -336,10 +336,10 @@ export class Subscription implements ViewUser {
 
   /** Changes that are not the client's have places too: a message follows the last one that was sent. */
   #change(view: FixView, entries: Entries, place: ChainPlace, resolution = this.#conflation): void {
-    const prevSeq = this.#sentSeq;
-    const following = place.prevSeq === prevSeq ? place : { ...place, prevSeq };
+    const { epoch, prevSeq, seq, checksum } = place;
+    const following = prevSeq === this.#sentSeq ? place : { epoch, prevSeq: this.#sentSeq, seq, checksum };
     this.#client.change(this, entries, following, resolution);
-    this.#sentSeq = place.seq;
+    this.#sentSeq = seq;
     this.#journal?.changed(view, following, resolution);
   }
 

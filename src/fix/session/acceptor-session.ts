@@ -277,6 +277,7 @@ export class AcceptorSession {
     this.#outgoing.send(MsgType.logon, fields);
     if (nextExpected !== undefined && nextExpected < own) this.#handler.resend(nextExpected, own);
     this.#handler.incoming.done(seqNum, nextExpected === undefined);
+    if (isReset) this.#host.startedOver();
   }
 
   /** A session that never ends starts its numbers over with a Logon (FIX 4.4, volume 2, on 24-hour connectivity). */

@@ -37,6 +37,8 @@ export interface SessionHost {
   application(message: FixMessage): Rejection | undefined;
   /** Whether messages that were kept, so many of them, may be sent again; they are filled otherwise. */
   mayResend(messages: number): boolean;
+  /** The client has reset both numbers: from now on they are what the session has. */
+  startedOver(): void;
   /** Market data with these numbers was filled instead of sent again. */
   filled(begin: number, end: number): void;
   /** Ends the connection, after what was sent. No call follows. */

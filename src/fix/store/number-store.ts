@@ -71,6 +71,8 @@ function currentNumbers(stored: StoredNumbers | undefined, resetMs: number): Ses
 export class NumberStore {
   readonly #options: NumberStoreOptions;
   readonly #open = new Map<string, OpenSession>();
+  /** Sessions that `open` works on. */
+  readonly #opening = new Set<string>();
 
   constructor(options: NumberStoreOptions) {
     this.#options = options;
@@ -86,6 +88,7 @@ export class NumberStore {
     whyNot: () => Promise<string | undefined> = async () => undefined,
   ): Promise<OpenOutcome> {
     const { entries, nowMs, resetTimeMs, holder } = this.#options;
+    this.#opening.add(key);
     try {
       // An earlier connection may still be writing, and release the session after that.
       for (let writing = this.#open.get(key)?.writing; writing !== undefined; ) {
@@ -126,14 +129,16 @@ export class NumberStore {
     } catch (cause) {
       this.#options.onFault('cannot read or write sequence numbers', cause);
       return { ok: false, code: 'unavailable', detail: 'sequence numbers are unavailable; log on again later' };
+    } finally {
+      this.#opening.delete(key);
     }
   }
 
   /** Removes the entry of a session whose numbers mean nothing any more. @throws {Error} if it cannot be read or removed */
   async removeSpare(key: string): Promise<'removed' | 'absent' | 'kept'> {
     const { entries, nowMs, resetTimeMs } = this.#options;
-    if (this.#open.has(key)) return 'kept';
     const entry = await entries.read(key);
+    if (this.#open.has(key) || this.#opening.has(key)) return 'kept';
     if (entry === undefined) return 'absent';
     const { heldUntilMs = 0, usedMs = Number.POSITIVE_INFINITY, ...stored } = JSON.parse(entry.text) as StoredNumbers;
     if (entries.areShared && heldUntilMs > nowMs()) return 'kept';

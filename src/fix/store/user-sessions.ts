@@ -51,9 +51,13 @@ export class UserSessions {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const entry = await entries.read(namesAt);
       let names = entry === undefined ? [] : (JSON.parse(entry.text) as readonly Named[]);
-      if (names.some(([name]) => name === key)) return true;
-      if (names.length >= max) names = await this.#withoutSpare(names);
-      if (names.length >= max) return false;
+      const known = names.find(([name]) => name === key);
+      if (known !== undefined) {
+        if (nowMs() - known[1] < OPENING_MS_MAX / 2) return true;
+        // Its entry is gone. Noted again, no other gateway takes it for a spare one before there is a new entry.
+        names = names.filter(named => named !== known);
+      } else if (names.length >= max) names = await this.#withoutSpare(names);
+      if (known === undefined && names.length >= max) return false;
       const written = await entries.write(namesAt, JSON.stringify([...names, [key, nowMs()]]), entry?.revision);
       if (written !== undefined) return true;
     }

@@ -80,11 +80,19 @@ export function rejectionOf(message: FixMessage): Rejection | undefined {
   return new Check(message).run(type);
 }
 
+/** Entries that all groups with the same first tag have according to their counts. */
+interface AnnouncedEntries {
+  /** Where the first of these counts is. */
+  readonly countAt: number;
+  /** Those not found. */
+  missing: number;
+}
+
 class Check {
   readonly #message: FixMessage;
   readonly #seen = new Set<number>();
-  /** Groups of a message whose groups are unknown: where the count of each is, by the tag that its entries start with. */
-  readonly #counts = new Map<number, number[]>();
+  /** Groups of a message whose groups are unknown, by the tag that their entries start with. */
+  readonly #announced = new Map<number, AnnouncedEntries>();
 
   constructor(message: FixMessage) {
     this.#message = message;
@@ -103,7 +111,7 @@ class Check {
       part = partOfTag;
       if (this.#seen.has(tag)) {
         // The entries of a group in a message whose groups are unknown repeat their tags.
-        if (part !== 1 || this.#counts.size === 0) return this.#at(RejectReason.repeatedTag, at);
+        if (part !== 1 || this.#announced.size === 0) return this.#at(RejectReason.repeatedTag, at);
       }
       this.#seen.add(tag);
       if (part === 1 && shape === undefined) this.#noteCount(at);
@@ -122,15 +130,20 @@ class Check {
     const { tags } = this.#message;
     const [tag = 0, first = 0] = [tags[at], tags[at + 1]];
     if (FIELD_TYPES.get(tag) !== 'count' || DATA_OF_LENGTH.has(tag) || !(this.#countAt(at) > 0)) return;
-    this.#counts.set(first, [...(this.#counts.get(first) ?? []), at]);
+    const announced = this.#announced.get(first);
+    if (announced === undefined) this.#announced.set(first, { countAt: at, missing: this.#countAt(at) });
+    else announced.missing += this.#countAt(at);
   }
 
   /** In a message whose groups are unknown, the first tag of a group may stand elsewhere too, but not be missing. */
   #tooFewEntries(): Rejection | undefined {
-    for (const [first, counts] of this.#counts) {
-      const announced = counts.reduce((sum, at) => sum + this.#countAt(at), 0);
-      const found = this.#message.tags.filter(tag => tag === first).length;
-      if (found < announced) return this.#at(RejectReason.groupCount, counts[0] as number);
+    if (this.#announced.size === 0) return undefined;
+    for (const tag of this.#message.tags) {
+      const announced = this.#announced.get(tag);
+      if (announced !== undefined) announced.missing--;
+    }
+    for (const { countAt, missing } of this.#announced.values()) {
+      if (missing > 0) return this.#at(RejectReason.groupCount, countAt);
     }
     return undefined;
   }

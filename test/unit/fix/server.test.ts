@@ -135,6 +135,15 @@ it('R73 a client that is logged out while its numbers are read leaves them as th
   expect(released()).toEqual([{ type: 'fix_release', key: 'key', ...numbersKept }]);
 });
 
+it('R73 numbers that a client resets are saved at once', async () => {
+  const client = await loggedOn();
+  client.nextOut = 1;
+  const answered = client.messages.length;
+  await client.logOn(undefined, [[141, 'Y']]);
+  expect(client.messages[answered]).toContain('|34=1|');
+  expect(posted.filter(({ type }) => type === 'fix_save')).toEqual([{ type: 'fix_save', sessions: [['key', 2, 2]] }]);
+});
+
 it('R73 a client that keeps sending while its budget is used up is logged out', async () => {
   const client = await loggedOn();
   isAffordable = false;

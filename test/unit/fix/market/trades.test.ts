@@ -90,6 +90,25 @@ it('R73 those before a subscription that began during a pause are not', () => {
   expect(sent).toEqual(['TRADES LOST: trades 8 to 8 of A are lost (slow consumer)']);
 });
 
+it('R73 the first ones of a symbol are announced too, and no others before them', () => {
+  ready('', 0);
+  client.isPaused = true;
+  resume();
+  expect(sent).toEqual([]);
+  client.isPaused = true;
+  trade(1, 'e1');
+  resume();
+  trade(2);
+  expect(sent).toEqual(['TRADES LOST: trades of A may be lost (slow consumer)', 'X']);
+});
+
+it('R73 a numbering without trades lacks none', () => {
+  ready('e1', 0);
+  client.isPaused = true;
+  resume();
+  expect(sent).toEqual([]);
+});
+
 it('R73 those of a pause in which the numbering began anew are announced without a range', () => {
   ready('e1', 700);
   client.isPaused = true;

@@ -788,6 +788,16 @@ const SCENARIOS: readonly Scenario[] = [
     nextIn: 3,
   },
   {
+    name: '14i groups with enough entries in a message that is not taken, and one with too few',
+    run: a => {
+      const session = [336, 'PRE-OPEN'] as const;
+      a.receive('D', 2, [[386, 1], session, [386, 2], session, session]);
+      a.receive('D', 3, [[386, 1], session, [386, 2], session, [453, 1], [448, 'ID']]);
+    },
+    sent: ['3 45=3 371=386 372=D 373=16 58=Incorrect NumInGroup count for repeating group'],
+    nextIn: 4,
+  },
+  {
     name: '14i a group with another count than entries',
     run: a =>
       a.receive('V', 2, [

@@ -11,6 +11,7 @@ import { UserSessions } from '../../../../src/fix/store/user-sessions.js';
 
 const MAX = 3;
 const DAY_MS = 86_400_000;
+const FIRST = { nextIn: 1, nextOut: 1 };
 const USED = { nextIn: 5, nextOut: 9 };
 const folders: string[] = [];
 
@@ -22,6 +23,14 @@ function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'fix-users-'));
   folders.push(folder);
   return folder;
+}
+
+/** Writing takes longer than reading. */
+class SlowEntries extends MemoryEntries {
+  override async write(key: string, text: string): Promise<number> {
+    await new Promise(resolve => setImmediate(resolve));
+    return super.write(key, text);
+  }
 }
 
 /** A store whose users log on with SenderCompIDs, on a clock that tests set. */
@@ -62,10 +71,10 @@ describe('R73 beyond the SenderCompIDs that one user may have', () => {
     ['a folder', () => FolderEntries.open(newFolder())],
   ])('R73 new ones are refused in %s; others of the user and other users are not', async (_where, newEntries) => {
     const { open, use } = storeOf(await newEntries());
-    for (const id of ['A', 'B', 'C']) expect(await use('alice', id)).toEqual({ nextIn: 1, nextOut: 1 });
+    for (const id of ['A', 'B', 'C']) expect(await use('alice', id)).toEqual(FIRST);
     expect(await open('alice', 'D')).toBe('full');
     expect(await use('alice', 'A')).toEqual(USED);
-    expect(await use('bob', 'D')).toEqual({ nextIn: 1, nextOut: 1 });
+    expect(await use('bob', 'D')).toEqual(FIRST);
     expect(await open('alice', 'D')).toBe('full');
   });
 
@@ -73,7 +82,7 @@ describe('R73 beyond the SenderCompIDs that one user may have', () => {
     const folder = newFolder();
     const { clock, use } = storeOf(await FolderEntries.open(folder), 0);
     for (let id = 0; id < 12; id++) {
-      expect(await use('alice', `ID${id}`)).toEqual({ nextIn: 1, nextOut: 1 });
+      expect(await use('alice', `ID${id}`)).toEqual(FIRST);
       expect(readdirSync(folder).length).toBeLessThanOrEqual(MAX + 1);
       if (id % MAX === MAX - 1) clock.nowMs += DAY_MS;
     }
@@ -81,18 +90,37 @@ describe('R73 beyond the SenderCompIDs that one user may have', () => {
 
   it('R73 those that were never used, or not for long, make room; open ones never do', async () => {
     const { clock, open, use } = storeOf(new MemoryEntries());
-    await use('alice', 'NEVER', { nextIn: 1, nextOut: 1 });
+    await use('alice', 'NEVER', FIRST);
     await open('alice', 'OPEN');
     await use('alice', 'OLD');
-    expect(await use('alice', 'D')).toEqual({ nextIn: 1, nextOut: 1 });
+    expect(await use('alice', 'D')).toEqual(FIRST);
     expect(await open('alice', 'E')).toBe('full');
     clock.nowMs += UNUSED_MS - 1;
     expect(await open('alice', 'E')).toBe('full');
     await use('alice', 'D');
     clock.nowMs += 2;
-    expect(await use('alice', 'E')).toEqual({ nextIn: 1, nextOut: 1 });
+    expect(await use('alice', 'E')).toEqual(FIRST);
     expect(await use('alice', 'D')).toEqual(USED);
     expect(await open('alice', 'OLD')).toBe('full');
+  });
+
+  it('R73 one that is about to be opened does not make room', async () => {
+    const { clock, open, use } = storeOf(new SlowEntries(), 0);
+    for (const id of ['A', 'B', 'C']) await use('alice', id);
+    clock.nowMs += DAY_MS;
+    const opened = await Promise.all(['A', 'B', 'C', 'D'].map(id => open('alice', id)));
+    expect(opened).toEqual([FIRST, FIRST, FIRST, 'full']);
+  });
+
+  it('R73 one whose entry is gone keeps its place while it is opened again, also against other gateways', async () => {
+    const entries = new MemoryEntries();
+    const clock = { nowMs: 0 };
+    const sessions = () =>
+      new UserSessions({ entries, max: 1, nowMs: () => clock.nowMs, removeSpare: () => Promise.resolve('absent') });
+    expect(await sessions().admit('alice', 'A')).toBe(true);
+    clock.nowMs += DAY_MS;
+    expect(await sessions().admit('alice', 'A')).toBe(true);
+    expect(await sessions().admit('alice', 'B')).toBe(false);
   });
 
   it('R73 many logons at once do not get past the bound', async () => {

@@ -2,6 +2,7 @@
  * A file of lines that several processes append to: gateways that take over from each other, and commands. Reading is
  * incremental. A replaced file has another inode; a writer that appended to the old one finds that out and appends again.
  */
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   fchownSync,
@@ -146,7 +147,8 @@ function appendTo(path: string, lines: readonly string[]): void {
 
 /** Creates a secret file. Another process may create it at the same time: then its file stays. */
 export function createSecretFile(path: string, text: string): void {
-  const draft = `${path}.${process.pid}`;
+  // Processes in several containers may have the same number.
+  const draft = `${path}.${randomUUID()}`;
   writeFileSync(draft, text, { mode: SECRET_FILE_MODE, flush: true });
   try {
     linkSync(draft, path);
@@ -155,6 +157,8 @@ export function createSecretFile(path: string, text: string): void {
   } finally {
     unlinkSync(draft);
   }
+  // What the key wraps may be on the disk soon.
+  syncFolder(dirname(path));
 }
 
 /**

@@ -145,20 +145,22 @@ function appendTo(path: string, lines: readonly string[]): void {
   }
 }
 
-/** Creates a secret file. Another process may create it at the same time: then its file stays. */
-export function createSecretFile(path: string, text: string): void {
+/** Creates a secret file. @returns false when another process has created it: then its file stays */
+export function createSecretFile(path: string, text: string): boolean {
   // Processes in several containers may have the same number.
   const draft = `${path}.${randomUUID()}`;
   writeFileSync(draft, text, { mode: SECRET_FILE_MODE, flush: true });
   try {
     linkSync(draft, path);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw cause;
   } finally {
     unlinkSync(draft);
   }
-  // What the key wraps may be on the disk soon.
+  // What the key wraps or signs may be on the disk soon.
   syncFolder(dirname(path));
+  return true;
 }
 
 /**

@@ -38,8 +38,7 @@ describe('files of a journal that two gateways write (R70)', () => {
     const path = join(folder, 'master.key');
     // That process has the same number.
     mkdirSync(`${path}.${process.pid}`);
-    createSecretFile(path, 'one');
-    createSecretFile(path, 'two');
+    expect([createSecretFile(path, 'one'), createSecretFile(path, 'two')]).toEqual([true, false]);
     expect(readFileSync(path, 'utf8')).toBe('one');
     expect(readdirSync(folder)).toHaveLength(2);
   });

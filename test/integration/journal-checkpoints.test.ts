@@ -53,25 +53,27 @@ afterAll(async () => {
 
 it('R70 a stream that is absent, or a subject that is denied, is reported long before the first checkpoint', async () => {
   const edge = await started('edge');
-  await until(() => edge.log().includes('checkpoints cannot be sent'), 20_000, 'the absent stream is reported');
+  await until(() => edge.log().includes('checkpoints cannot be sent'), undefined, 'the absent stream is reported');
   expect(edge.log()).toContain(CREATE);
   const manager = await admin.jetstreamManager();
   await manager.streams.add({ name: STREAM, subjects: [SUBJECTS] });
-  await until(() => edge.log().includes('checkpoints are sent again'), 20_000, 'the gateway finds the stream');
+  await until(() => edge.log().includes('checkpoints are sent again'), undefined, 'the gateway finds the stream');
 
   const mute = await started('mute');
-  await until(() => mute.log().includes('checkpoints cannot be sent'), 20_000, 'the denied subject is reported');
+  await until(() => mute.log().includes('checkpoints cannot be sent'), undefined, 'the denied subject is reported');
   expect(mute.log()).toContain(MUTE);
   expect(await mute.metric(FAILURES)).toBeGreaterThan(0);
   await mute.stop();
 
-  const sent = await edge.metric('millrace_journal_checkpoints_total');
   await edge.stop();
-  // The attempts to publish are not stored: only what was sent, and the last checkpoint.
+  // What it published to learn its rights is not stored.
   const { state } = await manager.streams.info(STREAM);
-  expect(state.messages).toBe(sent + 1);
-  const { data } = await manager.streams.getMessage(STREAM, { seq: state.last_seq });
-  const [origin, blocks, root = ''] = new TextDecoder().decode(data).split('\n', 3);
-  expect(origin).toBe('millrace/edge');
+  const notes: string[] = [];
+  for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+    notes.push(new TextDecoder().decode((await manager.streams.getMessage(STREAM, { seq })).data));
+  }
+  expect(notes.length).toBeGreaterThan(0);
+  expect(notes.filter(note => !note.startsWith('millrace/edge\n'))).toEqual([]);
+  const [, blocks, root = ''] = notes.at(-1)?.split('\n', 3) ?? [];
   expect(folders.edge.verified()).toBe(`${blocks} ${Buffer.from(root, 'base64').toString('hex')}`);
-}, 90_000);
+}, 240_000);

@@ -2,7 +2,15 @@
  * Where signed checkpoints of the journal go: to the standard output, or to a JetStream stream. Those that cannot be sent wait,
  * up to a limit; a later checkpoint covers everything that an earlier one does.
  */
-import { DiscardPolicy, type NatsConnection, nanos, RetentionPolicy, StorageType } from 'nats';
+import {
+  DiscardPolicy,
+  type JetStreamPublishOptions,
+  type NatsConnection,
+  NatsError,
+  nanos,
+  RetentionPolicy,
+  StorageType,
+} from 'nats';
 import type { JournalConfig, NatsConfig } from './config/environment.js';
 import { findStream, jetStreamTextOf } from './feed/jetstream-stream.js';
 import { connectNats } from './feed/nats-connection.js';
@@ -20,6 +28,8 @@ const REQUEST_TIMEOUT_MS = 2_000;
 const CLOSE_MS_MAX = 300;
 /** Of a stream created here. A checkpoint takes some 400 bytes. */
 const STREAM_BYTES_MAX = 256 * 1024 ** 2;
+/** JetStream API error code. */
+const WRONG_LAST_SEQUENCE = 10_071;
 const SUBJECT = 'journal.checkpoints';
 
 interface SinkParts {
@@ -53,6 +63,11 @@ export class CheckpointSink {
     return { kept: this.#kept, failed: this.#failed, waiting: this.#waiting.length, lost: this.#lost };
   }
 
+  /** Connects, and says at once if checkpoints cannot be sent: the first one is due a minute later. */
+  start(): void {
+    if (this.#parts.settings.checkpointStream !== undefined) this.#send();
+  }
+
   /** Sends it, or keeps it until that works. */
   take({ note }: { readonly note: string }): void {
     if (this.#waiting.length >= WAITING_MAX) {
@@ -80,10 +95,13 @@ export class CheckpointSink {
 
   async #sendAll(): Promise<void> {
     clearTimeout(this.#retry);
+    const { checkpointStream: stream } = this.#parts.settings;
     try {
+      if (stream !== undefined) await this.#connect(stream);
       for (let note = this.#waiting[0]; note !== undefined; note = this.#waiting[0]) {
-        if (this.#parts.settings.checkpointStream === undefined) print(note);
-        else await this.#publish(this.#parts.settings.checkpointStream, note);
+        if (stream === undefined) print(note);
+        // An attempt whose answer was lost is not stored twice.
+        else await this.#publish(note, { msgID: note.split('\n', 3).join(' '), expect: { streamName: stream } });
         this.#waiting.shift();
         this.#kept++;
         this.keptAtMs = performance.now();
@@ -95,7 +113,6 @@ export class CheckpointSink {
       this.#isFailing = true;
       const suppressed = this.#sampler.pass('checkpoints');
       if (suppressed !== undefined) {
-        const { checkpointStream: stream } = this.#parts.settings;
         const fields = { stream, reason: jetStreamTextOf(cause), waiting: this.#waiting.length, suppressed };
         this.#parts.log.error(fields, 'checkpoints cannot be sent');
       }
@@ -103,20 +120,36 @@ export class CheckpointSink {
     }
   }
 
-  /** Resolves once the stream has stored it. */
-  async #publish(stream: string, note: string): Promise<void> {
+  async #connect(stream: string): Promise<void> {
+    if (this.#connection?.isClosed() === false) return;
     const { nats, node } = this.#parts;
-    if (this.#connection?.isClosed() !== false) {
-      this.#connection = await connectNats(nats, `${node}-journal`);
-      await this.#openStream(this.#connection, stream);
-    }
-    const { subjects } = this.#names;
-    const jetstream = this.#connection.jetstream({ apiPrefix: nats.jsApiPrefix, timeout: REQUEST_TIMEOUT_MS });
-    // An attempt whose answer was lost is not stored twice.
-    const msgID = note.split('\n', 3).join(' ');
-    const subject = subjects.add(`${SUBJECT}.${node}`);
+    this.#connection = await connectNats(nats, `${node}-journal`);
     try {
-      await jetstream.publish(subject, note, { msgID, expect: { streamName: stream } });
+      await this.#openStream(this.#connection, stream);
+      await this.#tryToPublish(stream);
+    } catch (cause) {
+      await this.#connection.close();
+      throw cause;
+    }
+  }
+
+  /** Publishes what the stream refuses to store, after it has checked the right to publish, the subject and its own name. */
+  async #tryToPublish(stream: string): Promise<void> {
+    try {
+      await this.#publish('', { expect: { streamName: stream, lastSequence: Number.MAX_SAFE_INTEGER } });
+    } catch (cause) {
+      const { cause: reason } = cause as Error;
+      if (!(reason instanceof NatsError) || reason.api_error?.err_code !== WRONG_LAST_SEQUENCE) throw cause;
+    }
+  }
+
+  /** Resolves once the stream has stored it. @throws {Error} whose cause says why it has not */
+  async #publish(note: string, options: Partial<JetStreamPublishOptions>): Promise<void> {
+    const { nats, node } = this.#parts;
+    const jetstream = this.#connection?.jetstream({ apiPrefix: nats.jsApiPrefix, timeout: REQUEST_TIMEOUT_MS });
+    const subject = this.#names.subjects.add(`${SUBJECT}.${node}`);
+    try {
+      await jetstream?.publish(subject, note, options);
     } catch (cause) {
       throw new Error(`not stored on ${subject}: ${jetStreamTextOf(cause)}`, { cause });
     }
@@ -141,9 +174,8 @@ export class CheckpointSink {
         deny_purge: true,
       });
     } catch (cause) {
-      await connection.close();
       throw new Error(
-        `JOURNAL_CHECKPOINT_STREAM=${stream} does not exist and could not be created (${jetStreamTextOf(cause)}): ` +
+        `JOURNAL_CHECKPOINT_STREAM=${stream} was neither found nor created (${jetStreamTextOf(cause)}): ` +
           `create it with the subject ${this.#names.subjects.add(`${SUBJECT}.>`)}, ` +
           `or allow this user to publish ${this.#names.apiSubject(`STREAM.INFO.${stream}`)} and STREAM.CREATE.${stream}`,
         { cause },

@@ -84,6 +84,7 @@ export class JournalSide {
     } catch (cause) {
       throw new ConfigError(`JOURNAL_DIR=${settings.folder}: ${(cause as Error).message}`, { cause });
     }
+    this.#sink.start();
     const post = (message: ToJournal) => this.#post(message);
     this.#parts.lines?.connect(names => this.#questions.ask(names, this.#isReady ? post : undefined));
   }

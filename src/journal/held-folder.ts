@@ -30,14 +30,22 @@ export interface OwnChain {
   readonly held: HeldFolder;
 }
 
-/** @param journal its folder. @throws {Error} when it is unusable, or two processes write to it */
-export async function takeChain(journal: string): Promise<OwnChain> {
-  for (const folder of [journal, join(journal, TAKEOVER_FOLDER)]) {
-    makeFolder(folder);
-    const held = await takeFolder(folder);
-    if (held !== undefined) return { folder, isTakeover: folder !== journal, held };
+/**
+ * @param journal its folder
+ * @param busyMsMax how long to wait for one of both: retention holds the second one while it removes old segments
+ * @throws {Error} when it is unusable, or two processes write to it
+ */
+export async function takeChain(journal: string, busyMsMax = QUIET_MS_MAX): Promise<OwnChain> {
+  const sinceMs = performance.now();
+  for (;;) {
+    for (const folder of [journal, join(journal, TAKEOVER_FOLDER)]) {
+      makeFolder(folder);
+      const held = await takeFolder(folder);
+      if (held !== undefined) return { folder, isTakeover: folder !== journal, held };
+    }
+    if (performance.now() - sinceMs >= busyMsMax) throw new Error('two other processes write to it');
+    await wait(LOOK_MS);
   }
-  throw new Error('two other processes write to it');
 }
 
 /**

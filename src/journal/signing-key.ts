@@ -1,10 +1,10 @@
 /** The Ed25519 key that signs checkpoints, and its public half, for those who verify them. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolder } from './lock.js';
+import { createSecretFile } from './privacy/shared-lines.js';
 
-const PRIVATE_MODE = 0o600;
 const PUBLIC_MODE = 0o644;
 /** In `JOURNAL_DIR`. */
 const KEY_FILE = 'checkpoint.key.pem';
@@ -37,24 +37,8 @@ export function openSigningKey(folder: string, file: string | undefined): Signin
 
 /** @returns false when there is one already */
 function makeKey(path: string): boolean {
-  const draft = `${path}.${process.pid}`;
-  try {
-    readFileSync(path);
-    return false;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
-  }
+  if (existsSync(path)) return false;
   makeFolder(dirname(path));
   const { privateKey } = generateKeyPairSync('ed25519');
-  writeFileSync(draft, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: PRIVATE_MODE, flush: true });
-  try {
-    // Another process may make one at the same time: then its key stays.
-    linkSync(draft, path);
-    return true;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw cause;
-  } finally {
-    unlinkSync(draft);
-  }
+  return createSecretFile(path, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
 }

@@ -67,11 +67,14 @@ async function open(): Promise<void> {
     clock: () => clock,
     onFault: (what, cause) => post({ type: 'fault', what, detail: String(cause) }),
   });
+  const lock = new WritersLock(folder, data.lock);
+  // Opening writes, too.
+  lock.keep();
   await writer.open();
   noteEraseAfter(settings.folder, settings.eraseAfterMs ?? 0);
   const journal = new Journal({
     folder,
-    lock: new WritersLock(folder, data.lock),
+    lock,
     writer,
     keysFolder,
     openKeys,

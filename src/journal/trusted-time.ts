@@ -2,9 +2,9 @@
  * Whether the system clock can be believed when records are to be removed: what is removed does not come back. The clock must agree
  * with the monotonic clock since the last time that was believed; after a restart, with the time that is noted in the folder.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FILE_MODE } from './chain-files.js';
+import { replaceSharedFile } from './shared-file.js';
 
 const NOTE = 'retention.json';
 const MICROS_PER_MS = 1000;
@@ -79,11 +79,7 @@ export class TrustedTime {
   }
 
   #note(micros: number): void {
-    writeFileSync(`${this.#path}.new`, `${JSON.stringify({ time: timeText(micros) })}\n`, {
-      mode: FILE_MODE,
-      flush: true,
-    });
-    renameSync(`${this.#path}.new`, this.#path);
+    replaceSharedFile(this.#path, `${JSON.stringify({ time: timeText(micros) })}\n`);
   }
 }
 

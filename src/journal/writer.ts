@@ -2,7 +2,7 @@
  * Writes a journal: collects records into blocks, chains them, rotates and seals segments, and removes old ones. It belongs to
  * a thread of its own and writes synchronously.
  */
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { textOf } from '../feed-contract/error-text.js';
 import { BlockChain, blockHash, type ChainState, closingLine } from './block-chain.js';
@@ -241,8 +241,8 @@ export class JournalWriter {
     const last = listSegments(this.#options.folder).at(-1);
     if (last === undefined) return true;
     if (last.number !== this.#segment || last.isSealed) return false;
-    // It holds the time at which the segment was begun.
-    return readFileSync(last.path).subarray(0, this.#head.length).equals(this.#head);
+    // Between two segments, none is open: the head holds the time at which the last one was begun.
+    return this.#file?.isThere() ?? bytesAtStart(last.path, this.#head.length).equals(this.#head);
   }
 
   /** Closes the last block and the file. The segment is continued by the next one, after a restart. */
@@ -297,5 +297,15 @@ export class JournalWriter {
         this.#maintenanceFailure = textOf(cause);
         onFault(`segments in ${folder}`, cause);
       });
+  }
+}
+
+function bytesAtStart(path: string, length: number): Buffer {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(length);
+    return bytes.subarray(0, readSync(file, bytes, 0, length, 0));
+  } finally {
+    closeSync(file);
   }
 }

@@ -8,7 +8,7 @@ import { masterKeyText, newMasterKey } from '../../journal/privacy/master-key-fi
 import { replaceSecretFile } from '../../journal/privacy/shared-lines.js';
 import { CommandFailure, reasonOf } from '../failure.js';
 import { note, say } from '../output.js';
-import { OwnKeys } from './own-keys.js';
+import { folderArgument, OwnKeys } from './own-keys.js';
 
 const EXAMPLES = `
 The master key wraps the keys of all pseudonyms. Without it, no record can be attributed again, and the gateway does not start: keep a
@@ -72,8 +72,9 @@ function contentOf(file: string): string {
 }
 
 function rotateCommand(): Command {
-  return new Command('rotate').description('wrap all keys with the first master key of the file').action(async () => {
-    const own = new OwnKeys();
+  const command = new Command('rotate').description('wrap all keys with the first master key of the file');
+  return command.addArgument(folderArgument()).action(async (given: string | undefined) => {
+    const own = new OwnKeys(given);
     await own.change(() => own.keys.rotate());
     const [first, ...older] = own.keys.masterIds;
     own.record({ what: 'journal_rotate', detail: first, result: 'done' });
@@ -86,8 +87,9 @@ function rotateCommand(): Command {
 }
 
 function listCommand(): Command {
-  return new Command('list').description('list the master keys and how many keys each one wraps').action(() => {
-    const { keys } = new OwnKeys();
+  const command = new Command('list').description('list the master keys and how many keys each one wraps');
+  return command.addArgument(folderArgument()).action((given: string | undefined) => {
+    const { keys } = new OwnKeys(given);
     const counts = new Map<string, number>();
     let held = 0;
     for (const { key, held: reason } of keys.subjects) {

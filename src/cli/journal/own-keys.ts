@@ -6,7 +6,7 @@ import { readConfig } from '../../config/environment.js';
 import { checkTrustedFileNow } from '../../config/secret-files.js';
 import { withFiles } from '../../config/settings-files.js';
 import { clientAddressOf } from '../../gateway/edge/client-address.js';
-import { notedEraseAfter } from '../../journal/privacy/erase-policy.js';
+import { ERASE_AFTER_FILE, notedEraseAfter } from '../../journal/privacy/erase-policy.js';
 import { KEYS_FOLDER } from '../../journal/privacy/key-wrap.js';
 import { ownMasterKeys, readMasterKeys } from '../../journal/privacy/master-key-file.js';
 import { appendOrder, type KeyOrder } from '../../journal/privacy/order-file.js';
@@ -71,7 +71,7 @@ export class OwnKeys {
     if (journal === undefined)
       throw new CommandFailure('set JOURNAL_DIR and JOURNAL_MASTER_KEY_FILE, as for the gateway');
     const { folder, masterKeyFile, hasOwnMasterKey } = journal;
-    this.eraseAfterMs = journal.eraseAfterMs ?? notedEraseAfter(folder) ?? 0;
+    this.eraseAfterMs = journal.eraseAfterMs ?? noted(folder);
     this.#folder = join(folder, KEYS_FOLDER);
     // With a misspelt folder, keys would be created, and the command would report that the user is unknown.
     if (!existsSync(this.#folder)) throw new CommandFailure(`${folder} has no keys of pseudonyms`);
@@ -104,5 +104,14 @@ export class OwnKeys {
       }
       await new Promise(resolve => setTimeout(resolve, ATTEMPT_MS));
     }
+  }
+}
+
+function noted(folder: string): number {
+  try {
+    return notedEraseAfter(folder) ?? 0;
+  } catch (cause) {
+    const repair = 'start the gateway again, which writes it, or set JOURNAL_ERASE_AFTER';
+    throw new CommandFailure(`${join(folder, ERASE_AFTER_FILE)} is damaged: ${repair}`, { cause });
   }
 }

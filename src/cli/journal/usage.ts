@@ -19,8 +19,9 @@ const NO_REPORT = 2;
 const EXAMPLES = `
 Name the journal of every node: the command merges them. If the nodes share the index key of their pseudonyms and
 JOURNAL_MASTER_KEY_FILE is set, a user of several nodes counts once; otherwise each pseudonym counts as a user. The same journals and
-products give the same bytes. Exits with 0 if the report is written without reservations, 1 if it is written but, for example, a
-journal was changed (standard error says what; that the month is not over is said, too, but is no fault), 2 if there is no report. ops/usage.md explains every figure.
+products give the same bytes. Exits with 0 if the report is written, 1 if it is written but, for example, a journal was changed
+(standard error says what), 2 if there is no report. A month that is not over is mentioned, but does not count as a fault.
+ops/usage.md explains every figure.
 
 Examples:
   $ millrace journal usage --month 2026-11 --products products.json /var/lib/millrace/journal

@@ -2,22 +2,22 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { replaceSecretFile } from './shared-lines.js';
+import { replaceSharedFile } from '../shared-file.js';
 
 /** In `JOURNAL_DIR`. */
-const FILE = 'erase-after.json';
+export const ERASE_AFTER_FILE = 'erase-after.json';
 const noted = z.object({ erase_after_ms: z.number().nonnegative() });
 
 /** The gateway calls it at its start. */
 export function noteEraseAfter(folder: string, eraseAfterMs: number): void {
-  replaceSecretFile(join(folder, FILE), `${JSON.stringify({ erase_after_ms: eraseAfterMs })}\n`);
+  replaceSharedFile(join(folder, ERASE_AFTER_FILE), `${JSON.stringify({ erase_after_ms: eraseAfterMs })}\n`);
 }
 
 /** What the gateway noted last, ms; undefined: no gateway did. @throws {Error} when the file is damaged */
 export function notedEraseAfter(folder: string): number | undefined {
   let text: string;
   try {
-    text = readFileSync(join(folder, FILE), 'utf8');
+    text = readFileSync(join(folder, ERASE_AFTER_FILE), 'utf8');
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw cause;

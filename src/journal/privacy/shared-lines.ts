@@ -2,6 +2,7 @@
  * A file of lines that several processes append to: gateways that take over from each other, and commands. Reading is
  * incremental. A replaced file has another inode; a writer that appended to the old one finds that out and appends again.
  */
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   fchownSync,
@@ -144,17 +145,22 @@ function appendTo(path: string, lines: readonly string[]): void {
   }
 }
 
-/** Creates a secret file. Another process may create it at the same time: then its file stays. */
-export function createSecretFile(path: string, text: string): void {
-  const draft = `${path}.${process.pid}`;
+/** Creates a secret file. @returns false when another process has created it: then its file stays */
+export function createSecretFile(path: string, text: string): boolean {
+  // Processes in several containers may have the same number.
+  const draft = `${path}.${randomUUID()}`;
   writeFileSync(draft, text, { mode: SECRET_FILE_MODE, flush: true });
   try {
     linkSync(draft, path);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw cause;
   } finally {
     unlinkSync(draft);
   }
+  // What the key wraps or signs may be on the disk soon.
+  syncFolder(dirname(path));
+  return true;
 }
 
 /**

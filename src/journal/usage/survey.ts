@@ -2,12 +2,12 @@
  * The first reading of a chain: which files the report needs, and when each thread of each run wrote last. A run is one process of
  * a gateway, from its `started` record on. A run without `stopped` may have crashed: its sessions end where its threads fell silent.
  */
+import { openedMicros } from '../segment-times.js';
 import { parseLine, readLines, type SegmentFile } from '../segments.js';
 import { connectionOf, type JournalLine, journalLines, threadOf } from './record-lines.js';
 import { OVERLAP_MICROS, Timeline } from './timeline.js';
 import { OPEN_CONNECTIONS_MAX, refuseBeyond } from './usage-bounds.js';
 
-const MICROS_PER_MS = 1000;
 /** How long to look for a thread that is silent when the period ends: if it writes again in this run, it served until the end. */
 const SILENCE_MICROS_MAX = 7 * 86_400_000_000;
 const STARTED = Buffer.from('"k":"started"');
@@ -179,7 +179,7 @@ async function neededSegments(
 ): Promise<{ readonly segments: readonly SegmentFile[]; readonly behind: number }> {
   const { fromMicros, toMicros } = period;
   const opened: number[] = [];
-  for (const segment of all) opened.push(await openedMicros(segment));
+  for (const segment of all) opened.push((await openedMicros(segment)) ?? 0);
   const last = opened.findLastIndex(micros => micros <= toMicros + SILENCE_MICROS_MAX);
   const within = opened.findIndex(micros => micros > fromMicros);
   let first = Math.max(0, (within < 0 ? all.length : within) - 1);
@@ -188,15 +188,6 @@ async function neededSegments(
   }
   const behind = opened.findLastIndex(micros => micros <= readingEnd(period));
   return { segments: all.slice(first, last + 1), behind: behind - first };
-}
-
-/** When a file was begun, by its head; 0 when that does not say. */
-async function openedMicros(segment: SegmentFile): Promise<number> {
-  for await (const { bytes } of readLines(segment)) {
-    const ms = Date.parse(String(parseLine(bytes)?.opened));
-    return Number.isNaN(ms) ? 0 : ms * MICROS_PER_MS;
-  }
-  return 0;
 }
 
 /** True if a run starts in this file before the period does. */

@@ -146,7 +146,7 @@ export const journalMetrics: MetricGroup = {
     {
       name: 'millrace_journal_checkpoint_failures_total',
       type: 'counter',
-      help: 'Attempts to send a checkpoint that failed',
+      help: 'Failed attempts to reach the stream of checkpoints, or to send one',
       absent: WITHOUT,
       read: of(({ checkpoint }) => checkpoint.failed),
     },

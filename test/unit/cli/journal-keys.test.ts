@@ -109,6 +109,13 @@ describe('millrace journal erase and hold (R71)', () => {
     expect((await journal('erase', folder, '--user', 'alice')).stderr).toContain('must be kept');
     noteEraseAfter(folder, 0);
     expect(await journal('erase', folder, '--user', 'alice')).toMatchObject({ stdout: `erased ${alice}\n` });
+    expect((await journal('keys', 'rotate', folder)).stdout).toContain('keys are wrapped by');
+    expect((await journal('keys', 'list', folder)).stdout).toContain('and all new ones');
+    writeFileSync(join(folder, 'erase-after.json'), '{');
+    expect(await journal('erase', folder, '--user', 'alice')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^\S+erase-after.json is damaged: start the gateway again/),
+    });
   });
 
   it.each([

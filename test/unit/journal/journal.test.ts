@@ -281,9 +281,21 @@ describe('the journal of its thread (R70)', () => {
     test.journal.second();
     expect(readLock(path)?.text).toBe(text);
     rmSync(path);
-    writeFileSync(join(test.folder, '000001.mjl'), readFileSync(join(test.folder, '000001.mjl'), 'utf8').slice(1));
+    const segment = join(test.folder, '000001.mjl');
+    renameSync(segment, `${segment}.ours`);
+    writeFileSync(segment, readFileSync(`${segment}.ours`));
     test.nowMicros += 1_000_000;
     expect(() => test.journal.second()).toThrow('holds segments of another process');
+  });
+
+  it('R70 keeps writing a segment that has no block yet after its lock was removed', async () => {
+    const test = await opened();
+    test.journal.second();
+    rmSync(test.held.lock.path);
+    test.nowMicros += 1_000_000;
+    test.records(1);
+    test.tick();
+    expect(await test.verify()).toBe(1);
   });
 
   it('R70 does not take a defect for a disk that refuses', async () => {

@@ -19,6 +19,8 @@ const BULK_TEST_TAG = /\btags: \['slow', 'bulk'\]/;
 const LONG = [
   'integration/soak',
   'integration/topology',
+  'chaos/jetstream-quorum',
+  'integration/delayed-stream',
   'integration/lifecycle',
   'integration/revocations',
   'integration/limits',

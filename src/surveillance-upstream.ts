@@ -95,6 +95,8 @@ export class WatchedUpstream {
   /** @returns alerts that could not be published yet */
   async close(): Promise<readonly AlertRow[]> {
     this.#warmUp.end();
+    // The other upstream may deliver the same messages.
+    this.#market.watch(false);
     const waiting = this.#market.takeWaiting();
     await this.#lease?.close();
     await Promise.all([this.#entries?.close(), this.#market.close()]);

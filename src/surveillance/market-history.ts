@@ -7,8 +7,9 @@ import { type RawMessage, WATCHED_SUBJECTS } from './intake.js';
 
 /** How far back, s: the longest of these with few enough messages. */
 const REACHES_SECONDS = [600, 120, 20] as const;
-/** Messages read of each kind; all three fit into the queue of those that wait to be judged. */
+/** Messages read of each kind, and bytes of their payloads; all three fit into the queue of those that wait to be judged. */
 const MESSAGES_MAX = 10_000;
+const BYTES_MAX = 8 * 1024 * 1024;
 const FETCH_MESSAGES_MAX = 1_000;
 const FETCH_EXPIRES_MS = 1_000;
 const REQUEST_MS_MAX = 2_000;
@@ -23,8 +24,9 @@ export interface PastMessage extends RawMessage {
   readonly storedMicros: number;
 }
 
+/** `detail` says what is unknown; '' if nothing is. */
 export type HistoryOutcome =
-  | { readonly ok: true; readonly messages: readonly PastMessage[] }
+  | { readonly ok: true; readonly messages: readonly PastMessage[]; readonly detail: string }
   | { readonly ok: false; readonly detail: string };
 
 interface HistorySource {
@@ -40,20 +42,24 @@ export async function readHistory(source: HistorySource): Promise<HistoryOutcome
     const manager = await source.names.manager(source.connection, REQUEST_MS_MAX);
     const untilMs = source.nowMs() + READ_MS_MAX;
     const kinds = await Promise.all(WATCHED_SUBJECTS.map(subject => readKind(source, manager, subject, untilMs)));
-    return { ok: true, messages: kinds.flat().sort((a, b) => a.seq - b.seq) };
+    const missing = WATCHED_SUBJECTS.filter((_, i) => kinds[i] === undefined);
+    const detail = missing.length === 0 ? '' : `too many messages on ${missing.join(', ')}`;
+    const messages = kinds.flatMap(kind => kind ?? []).sort((a, b) => a.seq - b.seq);
+    return { ok: true, messages, detail };
   } catch (cause) {
     return { ok: false, detail: textOf(cause) };
   }
 }
 
+/** @returns undefined: there are too many of the last seconds already */
 async function readKind(
   { names, stream, nowMs }: HistorySource,
   manager: JetStreamManager,
   subject: string,
   untilMs: number,
-): Promise<PastMessage[]> {
-  const messages: PastMessage[] = [];
+): Promise<PastMessage[] | undefined> {
   for (const seconds of REACHES_SECONDS) {
+    if (nowMs() >= untilMs) break;
     const info: ConsumerInfo = await manager.consumers.add(stream, {
       deliver_policy: DeliverPolicy.StartTime,
       opt_start_time: new Date(nowMs() - seconds * 1000).toISOString(),
@@ -65,11 +71,15 @@ async function readKind(
     });
     try {
       if (info.num_pending > MESSAGES_MAX) continue;
+      const messages: PastMessage[] = [];
+      let bytes = 0;
       const consumer = manager.jetstream().consumers.getPullConsumerFor(info);
-      for (let left = info.num_pending; left > 0 && messages.length < MESSAGES_MAX && nowMs() < untilMs; ) {
+      const isEnough = () => messages.length >= MESSAGES_MAX || bytes > BYTES_MAX || nowMs() >= untilMs;
+      for (let left = info.num_pending; left > 0 && !isEnough(); ) {
         const [max, before] = [Math.min(left, FETCH_MESSAGES_MAX), left];
         for await (const message of await consumer.fetch({ max_messages: max, expires: FETCH_EXPIRES_MS })) {
           left = Math.min(left - 1, message.info.pending);
+          bytes += message.data.length;
           messages.push({
             seq: message.seq,
             subject: names.subjects.remove(message.subject),
@@ -80,11 +90,11 @@ async function readKind(
         }
         if (left === before) break;
       }
-      return messages;
+      if (bytes <= BYTES_MAX) return messages;
     } finally {
       // If the deletion fails, the server removes the consumer by itself.
       manager.consumers.delete(stream, info.name).catch(() => undefined);
     }
   }
-  return messages;
+  return undefined;
 }

@@ -181,6 +181,8 @@ export class NatsMarket {
     if (trials.length === 0) return;
     this.#forgetRefused(true);
     await this.#send(connection, trials);
+    // Where it is closed, publishing throws.
+    if (this.#isClosed || !this.#isConnected || connection.isClosed()) return;
     const isRefused = (subject: string) => this.#refused.has(`publish ${this.#names.subjects.add(subject)}`);
     for (const { subject } of trials) {
       if (!isRefused(subject)) void this.#send(connection, this.#unconfirmed.takeRefused(subject));

@@ -21,7 +21,7 @@ const orderToTrade = z.strictObject({
     .number()
     .min(1)
     .default(10)
-    .describe('Both limits, times this, count for a user who quotes both sides as market makers do'),
+    .describe('Both limits, times this, count for a user who quotes and trades on both sides as market makers do'),
 });
 
 const quoteStuffing = z.strictObject({
@@ -74,9 +74,11 @@ export const thresholdsSchema = z
         volume_share_min: share.default(0.3).describe('Of the aggressive volume of the window'),
         trades_min: countUpTo(TRADES_MAX, `${TRADES_MAX} trades of a window`)
           .default(3)
-          .describe('Aggressive trades of the user in the window: one alone meets a move, but does not make it'),
+          .describe(
+            'Aggressive trades of the user in the window, or as much as so many usual ones: less does not make a move',
+          ),
         sigmas: positive.default(5).describe('Move of the price, in standard deviations of such windows before'),
-        windows_min: count.default(12).describe('Windows seen before moves are judged'),
+        windows_min: count.default(6).describe('Windows seen before moves are judged'),
         reversal_seconds: seconds.default(60),
         reversed_share_min: share.default(0.8).describe('Of the position that the user built'),
       })

@@ -2,6 +2,11 @@
 import { QUEUE_MAX } from '../threads/surveillance-messages.js';
 import type { RawMessage } from './intake.js';
 import type { HistoryOutcome, PastMessage } from './market-history.js';
+import { QUEUE_BYTES_MAX } from './watch.js';
+
+/** Live messages that wait, and the bytes of their payloads: together with the history they must fit into the queue. */
+const HELD_MAX = QUEUE_MAX / 2;
+const HELD_BYTES_MAX = QUEUE_BYTES_MAX / 4;
 
 /** Live messages of this time before and after may be in the history, too. */
 const OVERLAP_MICROS = 2_000_000;
@@ -17,6 +22,9 @@ export class WarmUp {
   readonly #options: WarmUpOptions;
   /** Undefined: live messages are judged as they come. */
   #held: RawMessage[] | undefined;
+  #heldBytes = 0;
+  /** Why it did not wait for the history. */
+  #gaveUp = '';
   /** What the history holds of the last seconds. */
   #overlap = new Set<string>();
   #overlapEndMicros = 0;
@@ -26,14 +34,16 @@ export class WarmUp {
     this.#options = options;
   }
 
-  /** @returns why the history is unknown; '' if it is known, or if `end` was called before */
+  /** @returns what is unknown of the history, and why; '' if nothing is, or if `end` was called before */
   async begin(read: () => Promise<HistoryOutcome>): Promise<string> {
     const run = ++this.#run;
     const fromMicros = this.#options.nowMicros() - OVERLAP_MICROS;
     this.#held = [];
+    this.#heldBytes = 0;
+    this.#gaveUp = '';
     this.#overlap.clear();
     const history = await read();
-    if (run !== this.#run) return '';
+    if (run !== this.#run) return this.#gaveUp;
     if (history.ok) {
       for (const message of history.messages) {
         if (message.storedMicros >= fromMicros) this.#overlap.add(keyOf(message));
@@ -42,13 +52,14 @@ export class WarmUp {
       this.#overlapEndMicros = this.#options.nowMicros() + OVERLAP_MICROS;
     }
     this.#release();
-    return history.ok ? '' : history.detail;
+    return history.detail;
   }
 
   /** Not watching any more: what waits is another gateway's. */
   end(): void {
     this.#run++;
     this.#held = undefined;
+    this.#gaveUp = '';
     this.#overlap.clear();
   }
 
@@ -56,11 +67,11 @@ export class WarmUp {
     if (this.#held === undefined) this.#live(message);
     else {
       this.#held.push(message);
-      // It takes too long: go without the history.
-      if (this.#held.length >= QUEUE_MAX / 2) {
-        this.#run++;
-        this.#release();
-      }
+      this.#heldBytes += message.payload.length;
+      if (this.#held.length < HELD_MAX && this.#heldBytes < HELD_BYTES_MAX) return;
+      this.#run++;
+      this.#gaveUp = 'too many messages came before they were read';
+      this.#release();
     }
   }
 

@@ -7,7 +7,7 @@ interface Program {
   /** E.g. `gateway 4711`. */
   readonly name: string;
   readonly log: () => string;
-  /** Resolves when it has ended. */
+  /** Settles when it has ended, or could not be started. */
   readonly ended: Promise<unknown>;
 }
 
@@ -18,9 +18,10 @@ const programs = new Map<Program, { isOver: boolean }>();
 export function keepLog(program: Program): void {
   const state = { isOver: false };
   programs.set(program, state);
-  program.ended.then(() => {
+  const isOver = () => {
     state.isOver = true;
-  });
+  };
+  program.ended.then(isOver, isOver);
 }
 
 /** After each test. @param failed its name, if it failed */

@@ -13,6 +13,8 @@ const WATCHED_MAX = 32;
 const HALF_LIFE_WINDOWS = 120;
 /** The same of late: in a market that has become fast, what was usual an hour ago is not. */
 const RECENT_HALF_LIFE_WINDOWS = 3;
+/** Trades whose quantities tell what is usual. */
+const HALF_LIFE_TRADES = 500;
 /** Of a price that has not moved at all so far, as a share of it: any move would be infinitely many deviations. */
 const DEVIATION_OF_STILL_PRICE = 0.0005;
 
@@ -39,6 +41,7 @@ interface Market {
   watched: Watched[];
   readonly moves: RunningVariance;
   readonly recentMoves: RunningVariance;
+  readonly quantities: RunningVariance;
 }
 
 /** A burst of aggressive trades that moves the price, and a position turned around while others follow. */
@@ -66,6 +69,7 @@ export class MomentumIgnition {
     market.lastPrice = price;
     market.window.add(event, atMicros, windowMicros);
     this.#moving(market, price, atMicros);
+    market.quantities.add(event.quantity);
   }
 
   #market(symbol: string, price: number): Market {
@@ -78,6 +82,7 @@ export class MomentumIgnition {
       watched: [],
       moves: new RunningVariance(HALF_LIFE_WINDOWS),
       recentMoves: new RunningVariance(RECENT_HALF_LIFE_WINDOWS),
+      quantities: new RunningVariance(HALF_LIFE_TRADES),
     };
     this.#markets.set(symbol, market);
     return market;
@@ -98,7 +103,7 @@ export class MomentumIgnition {
   /** Is one user moving the price? */
   #moving(market: Market, price: number, atMicros: number): void {
     const { windows_min, sigmas, volume_share_min, trades_min, reversal_seconds } = this.#thresholds;
-    const { moves, window } = market;
+    const { moves, window, quantities } = market;
     if (moves.count < windows_min) return;
     const move = price - window.openPrice;
     const usual = Math.max(moves.deviation, market.recentMoves.deviation);
@@ -107,7 +112,8 @@ export class MomentumIgnition {
     const side: Side = move > 0 ? 'buy' : 'sell';
     const untilMicros = atMicros + reversal_seconds * SECOND_MICROS;
     for (const [user, { signed, volume, trades }] of window.flows) {
-      if (trades < trades_min) continue;
+      // One large trade is as good as a series.
+      if (trades < trades_min && volume < trades_min * quantities.mean) continue;
       const share = volume / window.volume;
       if (Math.sign(signed) !== Math.sign(move) || !reaches(share, volume_share_min)) continue;
       const position = Math.abs(signed);

@@ -82,6 +82,7 @@ export class OrderToTrade {
       const session = this.#session(user, symbol, atMicros);
       session.trades++;
       session.traded += quantity;
+      if (buyer !== seller) session.sides.traded(user === buyer ? 'buy' : 'sell');
     }
   }
 
@@ -104,7 +105,7 @@ export class OrderToTrade {
     // Without a trade, as if there had been one: the ratio is a lower bound then.
     const byNumber = messages / Math.max(1, trades) - 1;
     const byVolume = (traded > 0 ? ordered / traded : orders) - 1;
-    const factor = session.sides.isQuoting ? both_sides_factor : 1;
+    const factor = session.sides.isMarketMaker ? both_sides_factor : 1;
     if (!exceeds(byNumber, factor * ratio_by_number) && !exceeds(byVolume, factor * ratio_by_volume)) return;
     this.#report({
       detector: 'order_to_trade',

@@ -39,7 +39,7 @@ export class QuoteStuffing {
   #limits: PairLimits<'quote_stuffing'>;
   readonly #report: Report;
   readonly #pairs = new BoundedMap<string, Pair>(PAIRS_MAX);
-  /** In all windows; those of forgotten pairs count until the next recount. */
+  /** In all windows; those of pairs that were forgotten count, too, until the next recount. */
   #remembered = 0;
 
   constructor(thresholds: Thresholds, report: Report) {
@@ -51,6 +51,7 @@ export class QuoteStuffing {
     this.#limits = new PairLimits(thresholds, 'quote_stuffing');
     // Lives were counted as short by the limit before.
     for (const { window } of this.#pairs.values()) window.clear();
+    this.#remembered = 0;
   }
 
   order(event: OrderEvent): void {
@@ -111,12 +112,13 @@ export class QuoteStuffing {
   }
 
   #forget(): void {
+    this.#remembered = 0;
+    for (const { window } of this.#pairs.values()) this.#remembered += window.size;
     for (const [key, { window }] of this.#pairs) {
       if (this.#remembered <= MESSAGES_MAX / 2) return;
       this.#remembered -= window.size;
       this.#pairs.delete(key);
     }
-    this.#remembered = 0;
   }
 
   #judge(

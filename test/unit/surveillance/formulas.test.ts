@@ -1,64 +1,6 @@
 /** Each pattern at and beside its thresholds, as any publisher may write it, through the decoder. R72. */
 import { describe, expect, it } from 'vitest';
-import type { Alert } from '../../../src/surveillance/alert.js';
-import { Intake } from '../../../src/surveillance/intake.js';
-import { Surveillance } from '../../../src/surveillance/surveillance.js';
-import { type Thresholds, thresholdsSchema } from '../../../src/surveillance/thresholds.js';
-
-const START_MS = Date.UTC(2026, 10, 2, 10);
-const encoder = new TextEncoder();
-
-type Members = Readonly<Record<string, unknown>>;
-
-class Market {
-  readonly alerts: Alert[] = [];
-  readonly #intake = new Intake(false);
-  readonly #surveillance: Surveillance;
-
-  constructor(thresholds: Partial<Record<keyof Thresholds, unknown>> = {}) {
-    this.#surveillance = new Surveillance(thresholdsSchema.parse(thresholds), alert => this.alerts.push(alert));
-  }
-
-  get found(): string[] {
-    return this.alerts.map(({ detector }) => detector);
-  }
-
-  /** @param at seconds */
-  order(at: number, user: string, members: Members): void {
-    this.#take(`orders.${user}`, {
-      symbol: 'BRK/B',
-      side: 'buy',
-      quantity: '10',
-      price: '-1.00000001',
-      ...members,
-      timestamp: nanos(at),
-    });
-  }
-
-  trade(at: number, members: Members): void {
-    this.#take('md.trades.BRK/B', {
-      symbol: 'BRK/B',
-      price: '100',
-      quantity: '1',
-      ...members,
-      executed_at: START_MS + at * 1000,
-    });
-  }
-
-  book(members: Members): void {
-    this.#take('md.books.BRK/B', { symbol: 'BRK/B', snapshot: true, ...members });
-  }
-
-  #take(subject: string, message: object): void {
-    const payload = encoder.encode(JSON.stringify(message));
-    const event = this.#intake.read({ subject, payload, tsEventMicros: 0 }, START_MS * 1000);
-    if (event === undefined) throw new Error(`not read: ${JSON.stringify(message)}`);
-    this.#surveillance.take(event);
-  }
-}
-
-const nanos = (at: number) => String(BigInt(START_MS + Math.round(at * 1000)) * 1_000_000n);
-const times = (count: number, act: (n: number) => void) => Array.from({ length: count }, (_, n) => act(n));
+import { Market, type Members, times } from '../../support/written-market.js';
 
 describe('order-to-trade ratio (R72)', () => {
   const spam = (market: Market, orders: number, members: Members = {}) =>
@@ -112,7 +54,8 @@ describe('order-to-trade ratio (R72)', () => {
           if (n > 0) market.order(n, 'maker', { action: 'cancelled', side, order_id: `${side}${n - 1}` });
           market.order(n, 'maker', { action: 'created', side, order_id: `${side}${n}` });
         }
-        if (n % 50 === 49) market.trade(n, { trade_id: n, buyer_id: 'maker', seller_id: `taker${n}` });
+        if (n % 100 === 20) market.trade(n, { trade_id: n, buyer_id: 'maker', seller_id: `taker${n}` });
+        if (n % 100 === 40) market.trade(n, { trade_id: n, buyer_id: `taker${n}`, seller_id: 'maker' });
       });
     const ordinary = new Market();
     quote(ordinary);
@@ -122,6 +65,37 @@ describe('order-to-trade ratio (R72)', () => {
     });
     quote(limited);
     expect(limited.found).toContain('order_to_trade');
+  });
+
+  it.each<[string, readonly string[]]>([
+    ['never trades', []],
+    ['only buys', ['buy', 'buy', 'buy']],
+    ['only buys, as updates of orders say', ['filled', 'filled']],
+  ])('R72 who quotes both sides and %s is no market maker', (_what, trades) => {
+    const market = new Market();
+    for (const [n, trade] of trades.entries()) {
+      if (trade === 'buy') market.trade(n, { trade_id: n, buyer_id: 'mallory', seller_id: 'x' });
+      else market.order(n, 'mallory', { action: trade, order_id: `f${n}` });
+    }
+    times(250, n => {
+      for (const action of ['created', 'cancelled']) {
+        for (const side of ['buy', 'sell']) market.order(n, 'mallory', { action, side, order_id: `${side}${n}` });
+      }
+    });
+    expect(market.found).toContain('order_to_trade');
+  });
+
+  it('R72 updates of orders that do not say their side tell that a user trades on both', () => {
+    const market = new Market();
+    times(200, n => {
+      for (const side of ['buy', 'sell'])
+        market.order(n, 'maker', { action: 'created', side, order_id: `${side}${n}` });
+      for (const side of ['buy', 'sell']) {
+        const action = n === 10 ? 'filled' : 'cancelled';
+        market.order(n, 'maker', { action, side: undefined, order_id: `${side}${n}` });
+      }
+    });
+    expect(market.found).toEqual([]);
   });
 });
 
@@ -218,7 +192,7 @@ describe('wash trades (R72)', () => {
     ['95.01', 1],
     ['95', 0],
     ['94.99', 0],
-  ])('R72 net / gross below 5 %%: 105 bought and %s sold is %i alerts', (last, alerts) => {
+  ])('R72 a twentieth of net per gross quantity: 105 bought and %s sold is %i alerts', (last, alerts) => {
     const market = new Market();
     for (const [n, quantity] of ['26.25', '26.25', '26.25', '26.25'].entries()) {
       market.trade(n, { trade_id: n, buyer_id: 'x', seller_id: 'y', quantity });
@@ -245,8 +219,8 @@ describe('wash trades (R72)', () => {
 });
 
 describe('momentum ignition (R72)', () => {
-  function ordinary(market: Market, price: (n: number) => number): void {
-    times(130, n =>
+  function ordinary(market: Market, price: (n: number) => number, seconds = 130): void {
+    times(seconds, n =>
       market.trade(n, {
         trade_id: `o${n}`,
         price: price(n),
@@ -294,5 +268,26 @@ describe('momentum ignition (R72)', () => {
       ignite(market, sold, sellAt);
       expect(market.found).toEqual(times(alerts, () => 'momentum_ignition'));
     }
+  });
+
+  it.each([
+    ['5.9', 0],
+    ['6', 1],
+  ])('R72 one trade of %s is %i alerts where 2 are usual', (quantity, alerts) => {
+    const market = new Market();
+    ordinary(market, n => 100 + (n % 2) / 10);
+    const members = { price: 103, quantity };
+    market.trade(133, { ...members, trade_id: 'i', buyer_id: 'mallory', seller_id: 'x', aggressor_side: 'buy' });
+    market.trade(140, { ...members, trade_id: 'r', buyer_id: 'y', seller_id: 'mallory', aggressor_side: 'sell' });
+    expect(market.found).toEqual(times(alerts, () => 'momentum_ignition'));
+  });
+
+  it('R72 needs no more than the windows of the first 35 s', () => {
+    const market = new Market();
+    ordinary(market, n => 100 + (n % 2) / 10, 35);
+    const members = { price: 103, quantity: 6 };
+    market.trade(36, { ...members, trade_id: 'i', buyer_id: 'mallory', seller_id: 'x', aggressor_side: 'buy' });
+    market.trade(40, { ...members, trade_id: 'r', buyer_id: 'y', seller_id: 'mallory', aggressor_side: 'sell' });
+    expect(market.found).toEqual(['momentum_ignition']);
   });
 });

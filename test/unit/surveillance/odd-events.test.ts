@@ -112,6 +112,24 @@ describe('odd events under surveillance (R72)', () => {
     expect(alerts).toHaveLength(1);
   });
 
+  it('R72 users that were forgotten in the end do not make it forget the others', () => {
+    const alerts: Alert[] = [];
+    const detector = new QuoteStuffing(DEFAULT_THRESHOLDS, alert => alerts.push(alert));
+    const burst = (user: string, messages: number) => {
+      const event = order('o', { user });
+      for (let n = 0; n < messages; n++) detector.order(event);
+    };
+    for (let n = 0; n < 112; n++) burst(`busy ${n}`, 4_000);
+    // More than it watches: it forgets the busy ones.
+    for (let n = 0; n < 50_000; n++) burst(`u${n}`, 1);
+    burst('last', 1_975);
+    for (let n = 0; n < 25; n++) {
+      detector.order(order(`o${n}`));
+      detector.order(order(`o${n}`, { action: 'cancelled' }));
+    }
+    expect(alerts).toMatchObject([{ users: ['mallory'], figures: { messages: 50 } }]);
+  });
+
   it.each([
     [45, 0],
     [46, 1],

@@ -237,7 +237,9 @@ describe('R71 a whole run', () => {
     await orders();
     await untilLogged('client_refused', 3);
     await until(() => logged('feed_notice').length > 0, PATIENCE_MS, 'a notice of the refused subject');
-    const [connected] = await query('--user', ALICE, '--kind', 'connected');
+    // Records are in the journal some 200 ms later than in the log.
+    const recorded = async () => (await query('--user', ALICE, '--kind', 'connected').catch(() => []))[0];
+    const connected = await until(recorded, PATIENCE_MS, 'a record of a connection');
     expect(connected).toMatchObject({ user: expect.stringMatching(/^u_/), address: expect.stringMatching(/^a_/) });
     const line = logged('client_connected').find(({ connection }) => connection === connected?.c);
     expect(line).toMatchObject({ user: connected?.user, address: connected?.address });

@@ -135,7 +135,7 @@ describe('I5 R39 a key set at a URL', () => {
     const { gateway, publish, open: connected, refused, readiness, isState } = await gatewayWithKeySet();
     const pair = await newPair('k1');
     expect(await readiness()).toMatchObject({ status: 503, missing: ['key_set'] });
-    expect(gateway.log()).toContain('cannot fetch the key set');
+    await until(() => gateway.log().includes('cannot fetch the key set'));
     expect(await isState('missing')).toBe(true);
     expect(await gateway.metric('millrace_key_set_failures_total{kind="status"}')).toBeGreaterThan(0);
     const early = await refused(await sign(pair));
@@ -175,7 +175,7 @@ describe('I5 R39 a key set at a URL', () => {
         return isState('stale');
       };
       await until(becomesStale, 60_000, 'the key set is stale');
-      expect(gateway.log()).toContain('cannot refresh the key set');
+      await until(() => gateway.log().includes('cannot refresh the key set'));
       expect(await gateway.metric('millrace_key_set_age_seconds')).toBeGreaterThan(0);
       await connected(await sign(second));
       expect(await readiness()).toMatchObject({ status: 200 });

@@ -38,11 +38,11 @@ it('R70 counts as failing while its thread does not answer, and no longer once i
   await hang();
   const refused = await refusedUpgrade(`${gateway.url}/ws?token=${await testToken()}`);
   expect([refused.status, JSON.stringify(refused)]).toEqual([503, expect.stringContaining('journal_unavailable')]);
-  expect(gateway.log()).toContain('its thread does not answer');
+  await until(() => gateway.log().includes('its thread does not answer'));
   // It has been renamed before it is read.
   writeFileSync(join(folder.path, 'keys', 'orders.taken.jsonl'), '\n');
   await until(async () => !(await isFailing()), undefined, 'it writes again');
-  expect(gateway.log()).toContain('the journal can be written again');
+  await until(() => gateway.log().includes('the journal can be written again'));
 });
 
 it('R70 does not keep the process from ending', async () => {
@@ -50,5 +50,5 @@ it('R70 does not keep the process from ending', async () => {
   process.kill(gateway.pid, 'SIGTERM');
   // Without the timeout of the test's own `stop`, which kills it.
   await gateway.exited;
-  expect(gateway.log()).toContain('journal: did not close in time');
+  await until(() => gateway.log().includes('journal: did not close in time'));
 });

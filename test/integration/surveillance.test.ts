@@ -184,7 +184,7 @@ describe('surveillance of an embedded feed, with a journal (R72)', () => {
       expect(alert).toMatchObject({ detector: 'client_churn', users: [expect.stringMatching(/^u_/)] });
       expect(alert?.evidence).toContain(`orders:${alert?.users[0]}`);
       await until(() => gateway.log().includes('surveillance alert'));
-      expect(gateway.log()).toContain(`"users":["${alert?.users[0]}"]`);
+      await until(() => gateway.log().includes(`"users":["${alert?.users[0]}"]`));
       expect(JSON.stringify(alert)).not.toContain('nervous-nellie');
       expect(gateway.log()).not.toContain('nervous-nellie');
       await client.close();
@@ -213,7 +213,7 @@ describe('surveillance that cannot watch (R72)', () => {
     const gateway = await gatewayAt(server.url);
     await becomes(gateway, 'unavailable');
     expect((await alertsOf(gateway)).detail).toContain('no JetStream; without it, set SURVEILLANCE_LEASE=off');
-    expect(gateway.log()).toContain('set SURVEILLANCE_LEASE=off on one gateway only');
+    await until(() => gateway.log().includes('set SURVEILLANCE_LEASE=off on one gateway only'));
     expect((await fetch(`${gateway.adminUrl}/readyz`)).status).toBe(200);
   });
 

@@ -97,11 +97,14 @@ export class CheckpointSink {
     clearTimeout(this.#retry);
     const { checkpointStream: stream } = this.#parts.settings;
     try {
-      if (stream !== undefined) await this.#connect(stream);
+      const connection = stream === undefined ? undefined : await this.#connect(stream);
       for (let note = this.#waiting[0]; note !== undefined; note = this.#waiting[0]) {
-        if (stream === undefined) print(note);
-        // An attempt whose answer was lost is not stored twice.
-        else await this.#publish(note, { msgID: note.split('\n', 3).join(' '), expect: { streamName: stream } });
+        if (stream === undefined || connection === undefined) print(note);
+        else {
+          // An attempt whose answer was lost is not stored twice.
+          const options = { msgID: note.split('\n', 3).join(' '), expect: { streamName: stream } };
+          await this.#publish(connection, note, options);
+        }
         this.#waiting.shift();
         this.#kept++;
         this.keptAtMs = performance.now();
@@ -120,23 +123,25 @@ export class CheckpointSink {
     }
   }
 
-  async #connect(stream: string): Promise<void> {
-    if (this.#connection?.isClosed() === false) return;
+  async #connect(stream: string): Promise<NatsConnection> {
+    if (this.#connection?.isClosed() === false) return this.#connection;
     const { nats, node } = this.#parts;
-    this.#connection = await connectNats(nats, `${node}-journal`);
+    const connection = await connectNats(nats, `${node}-journal`);
+    this.#connection = connection;
     try {
-      await this.#openStream(this.#connection, stream);
-      await this.#tryToPublish(stream);
+      await this.#openStream(connection, stream);
+      await this.#tryToPublish(connection, stream);
     } catch (cause) {
-      await this.#connection.close();
+      await connection.close();
       throw cause;
     }
+    return connection;
   }
 
   /** Publishes what the stream refuses to store, after it has checked the right to publish, the subject and its own name. */
-  async #tryToPublish(stream: string): Promise<void> {
+  async #tryToPublish(connection: NatsConnection, stream: string): Promise<void> {
     try {
-      await this.#publish('', { expect: { streamName: stream, lastSequence: Number.MAX_SAFE_INTEGER } });
+      await this.#publish(connection, '', { expect: { streamName: stream, lastSequence: Number.MAX_SAFE_INTEGER } });
     } catch (cause) {
       const { cause: reason } = cause as Error;
       if (!(reason instanceof NatsError) || reason.api_error?.err_code !== WRONG_LAST_SEQUENCE) throw cause;
@@ -144,12 +149,12 @@ export class CheckpointSink {
   }
 
   /** Resolves once the stream has stored it. @throws {Error} whose cause says why it has not */
-  async #publish(note: string, options: Partial<JetStreamPublishOptions>): Promise<void> {
+  async #publish(connection: NatsConnection, note: string, options: Partial<JetStreamPublishOptions>): Promise<void> {
     const { nats, node } = this.#parts;
-    const jetstream = this.#connection?.jetstream({ apiPrefix: nats.jsApiPrefix, timeout: REQUEST_TIMEOUT_MS });
+    const jetstream = connection.jetstream({ apiPrefix: nats.jsApiPrefix, timeout: REQUEST_TIMEOUT_MS });
     const subject = this.#names.subjects.add(`${SUBJECT}.${node}`);
     try {
-      await jetstream?.publish(subject, note, options);
+      await jetstream.publish(subject, note, options);
     } catch (cause) {
       throw new Error(`not stored on ${subject}: ${jetStreamTextOf(cause)}`, { cause });
     }

@@ -144,6 +144,11 @@ export function compileEntitlements(
   };
 }
 
+/** True if the credential may have the topic, in real time or late. */
+export function mayHave(entitlements: Entitlements, stream: Stream, name: string): boolean {
+  return entitlements.maySubscribe(stream, name) || entitlements.delayMsOf(stream, name) > 0;
+}
+
 /** Vendors want to know who sees their data in real time, so anonymous clients get a product late if it has a delay. */
 function mayHaveNow({ sub, use, professional }: Credential, product: Product): boolean {
   if (sub === '' && product.delayMs !== undefined) return false;

@@ -2,7 +2,7 @@
 
 import type { Credential, Entitlements } from '../auth/credential.js';
 import { rightsOf } from '../auth/recorded-rights.js';
-import { listedOf } from '../protocol/record-limits.js';
+import { listedOf, RECORDED_TEXT_MAX } from '../protocol/record-limits.js';
 import type { Stream } from '../protocol/topics.js';
 import type { FixEnd } from '../threads/fix-stats.js';
 import type { NewRecord } from '../threads/journal-records.js';
@@ -15,7 +15,6 @@ import { MsgType, Tag } from './wire/tags.js';
 import { REJECT_TEXTS } from './wire/validation.js';
 
 const ENDPOINT = 'fix';
-const TEXT_MAX = 256;
 
 /** By MsgType. */
 const ACTIONS: ReadonlyMap<string, string> = new Map([
@@ -132,18 +131,20 @@ function rejectionOf(c: string, { message, rejection }: Extract<SessionEvent, { 
   const { reason, tag, text = REJECT_TEXTS[reason] } = rejection;
   const of = [`45=${message.seqNum}`, `372=${message.type}`, ...(tag === undefined ? [] : [`371=${tag}`])].join(', ');
   const code = `${Tag.sessionRejectReason}=${reason}`;
-  return { k: 'refused', c, what: 'command', code, reason: `${text} (${of})`.slice(0, TEXT_MAX) };
+  return { k: 'refused', c, what: 'command', code, reason: `${text} (${of})`.slice(0, RECORDED_TEXT_MAX) };
 }
 
 /** @param message a MarketDataRequest */
 function requestOf(c: string, message: FixMessage): NewRecord {
   const action = REQUESTS.get(message.text(Tag.subscriptionRequestType) ?? '') ?? 'subscribe';
   const symbols = message.tags.flatMap((tag, at) => (tag === Tag.symbol ? [message.utf8At(at)] : []));
-  const id = message.text(Tag.mdReqId)?.slice(0, TEXT_MAX) ?? '';
+  const id = message.text(Tag.mdReqId)?.slice(0, RECORDED_TEXT_MAX) ?? '';
   return { k: 'command', c, action, id, ...listed('symbols', symbols) };
 }
 
 function listed<Name extends string>(name: Name, all: readonly string[]) {
   const { first, ...more } = listedOf(all);
-  return { [name]: first.map(text => text.slice(0, TEXT_MAX)), ...more } as Record<Name, string[]> & { more?: number };
+  return { [name]: first.map(text => text.slice(0, RECORDED_TEXT_MAX)), ...more } as Record<Name, string[]> & {
+    more?: number;
+  };
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { type BlockChain, type ChainState, chainText, parseChain } from './block-chain.js';
 import { RecordTimes } from './segment-times.js';
-import { parseLine, readLines, type SegmentFile } from './segments.js';
+import { headOf, parseLine, readLines, type SegmentFile } from './segments.js';
 
 /** The state before the first segment that is kept, and before the last one. */
 export const FIRST_STATE = 'first.json';
@@ -39,11 +39,6 @@ export async function addBlocks(segment: SegmentFile, chain: BlockChain): Promis
     times.add([bytes]);
   }
   return { lines, end, isWhole: lines.length === count, times };
-}
-
-async function headOf(segment: SegmentFile): Promise<Readonly<Record<string, unknown>> | undefined> {
-  for await (const { bytes } of readLines(segment)) return parseLine(bytes);
-  return undefined;
 }
 
 /** Whether a segment has neither a head nor a block: a crash left it. */

@@ -2,7 +2,7 @@
  * Which times a segment's records have, without reading them: from when it was opened until the next one was. Where the clock was
  * set, or records waited long for the disk, that is wrong, and the next segment begins with a record `times` that says what is right.
  */
-import { parseLine, readLines, type SegmentFile } from './segments.js';
+import { headOf, parseLine, readLines, type SegmentFile } from './segments.js';
 
 /** Threads hand over their records in batches, so a record may be written this long after a later one. */
 export const DELAY_MICROS_MAX = 5_000_000;
@@ -84,8 +84,7 @@ async function firstLines(segment: SegmentFile): Promise<Readonly<Record<string,
 
 /** When a segment was begun, µs; undefined when its head does not tell. @throws {Error} when it cannot be read */
 export async function openedMicros(segment: SegmentFile): Promise<number | undefined> {
-  const [head] = await firstLines(segment);
-  return openedOf(head);
+  return openedOf(await headOf(segment));
 }
 
 function openedOf(head: Readonly<Record<string, unknown>> | undefined): number | undefined {

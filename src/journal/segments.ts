@@ -37,7 +37,7 @@ export function listSegments(folder: string): SegmentFile[] {
   return [...found.values()].sort((a, b) => a.number - b.number);
 }
 
-/** How many bytes they have together. One that is compressed, and so renamed, meanwhile counts as 0. */
+/** How many bytes they have together. One that is compressed while they are added up has another name then, and counts as 0. */
 export function bytesOf(segments: readonly SegmentFile[]): number {
   return segments.reduce((sum, { path }) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
 }
@@ -82,6 +82,12 @@ function asItIsNow(segment: SegmentFile): SegmentFile {
   const sealed = `${segment.path}.gz`;
   if (segment.isSealed || existsSync(segment.path) || !existsSync(sealed)) return segment;
   return { ...segment, path: sealed, isSealed: true };
+}
+
+/** The first line; undefined when it is not whole, or there is none. @throws {Error} when the segment cannot be read */
+export async function headOf(segment: SegmentFile): Promise<Readonly<Record<string, unknown>> | undefined> {
+  for await (const { bytes } of readLines(segment)) return parseLine(bytes);
+  return undefined;
 }
 
 /** A line as JSON; undefined when it is not an object. */

@@ -10,7 +10,7 @@ import { WritersLock } from './held-folder.js';
 import { Journal } from './journal.js';
 import { noteEraseAfter } from './privacy/erase-policy.js';
 import { KEYS_FOLDER } from './privacy/key-wrap.js';
-import { ownMasterKeys, readMasterKeys } from './privacy/master-key-file.js';
+import { masterKeysOf } from './privacy/master-key-file.js';
 import { SubjectKeys } from './privacy/subject-keys.js';
 import { Retention } from './retention.js';
 import type { ClockQuality } from './segments.js';
@@ -45,10 +45,7 @@ async function open(): Promise<void> {
   const openKeys = () =>
     new SubjectKeys({
       folder: keysFolder,
-      masters: () =>
-        settings.hasOwnMasterKey
-          ? ownMasterKeys(settings.masterKeyFile, keysFolder)
-          : readMasterKeys(settings.masterKeyFile),
+      masters: () => masterKeysOf(settings, keysFolder),
       nowMs: () => nowMicros() / MICROS_PER_MS,
     });
   const retention = new Retention({

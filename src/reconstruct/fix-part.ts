@@ -1,6 +1,6 @@
 /** What a client of FIX gets of a view: a part of the book, or some of a quote's statistics, cut as the gateway cuts them. */
 import { FixBook } from '../fix/market/book.js';
-import { Cut } from '../fix/market/cut.js';
+import { Cut, type CutShape } from '../fix/market/cut.js';
 import { Entries } from '../fix/market/entries.js';
 import { Statistics } from '../fix/market/statistics.js';
 import { FIX_HEADER_BYTES } from '../threads/fix-entries.js';
@@ -35,10 +35,10 @@ export function fixPartOf(part: string, symbol: string): FixPart {
 
 class BookPart implements FixPart {
   readonly hasPosition = true;
-  readonly #shape: ConstructorParameters<typeof Cut>[0];
+  readonly #shape: CutShape;
   readonly #symbol: string;
 
-  constructor(shape: ConstructorParameters<typeof Cut>[0], symbol: string) {
+  constructor(shape: CutShape, symbol: string) {
     this.#shape = shape;
     this.#symbol = symbol;
   }

@@ -1,4 +1,4 @@
-/** Judges the last minutes first: live messages wait meanwhile, and those that the history holds, too, count once. */
+/** Judges the last minutes first. Live messages wait until then; those that are in the history as well count once. */
 import { QUEUE_MAX } from '../threads/surveillance-messages.js';
 import type { RawMessage } from './intake.js';
 import type { HistoryOutcome, PastMessage } from './market-history.js';

@@ -8,7 +8,7 @@ import { withFiles } from '../../config/settings-files.js';
 import { clientAddressOf } from '../../gateway/edge/client-address.js';
 import { ERASE_AFTER_FILE, notedEraseAfter } from '../../journal/privacy/erase-policy.js';
 import { KEYS_FOLDER } from '../../journal/privacy/key-wrap.js';
-import { ownMasterKeys, readMasterKeys } from '../../journal/privacy/master-key-file.js';
+import { masterKeysOf } from '../../journal/privacy/master-key-file.js';
 import { appendOrder, type KeyOrder } from '../../journal/privacy/order-file.js';
 import { KeysBusyError, SubjectKeys } from '../../journal/privacy/subject-keys.js';
 import type { SubjectKind } from '../../journal/privacy/subject-line.js';
@@ -70,14 +70,14 @@ export class OwnKeys {
     const { journal } = readConfig({ ...settings, JOURNAL_DIR: given ?? env.JOURNAL_DIR });
     if (journal === undefined)
       throw new CommandFailure('set JOURNAL_DIR and JOURNAL_MASTER_KEY_FILE, as for the gateway');
-    const { folder, masterKeyFile, hasOwnMasterKey } = journal;
+    const { folder, masterKeyFile } = journal;
     this.eraseAfterMs = journal.eraseAfterMs ?? noted(folder);
     this.#folder = join(folder, KEYS_FOLDER);
     // With a misspelt folder, keys would be created, and the command would report that the user is unknown.
     if (!existsSync(this.#folder)) throw new CommandFailure(`${folder} has no keys of pseudonyms`);
     const masters = () => {
       checkTrustedFileNow('JOURNAL_MASTER_KEY_FILE', masterKeyFile);
-      return hasOwnMasterKey ? ownMasterKeys(masterKeyFile, this.#folder) : readMasterKeys(masterKeyFile);
+      return masterKeysOf(journal, this.#folder);
     };
     try {
       this.keys = new SubjectKeys({ folder: this.#folder, masters, nowMs: () => this.#clock.nowMicros() / 1000 });

@@ -3,7 +3,7 @@
  * and what it alone is sent. Records stand in the journal in the order in which things happened.
  */
 import { type Product, productMembers } from '../../auth/product.js';
-import { listedOf } from '../../protocol/record-limits.js';
+import { listedOf, RECORDED_TEXT_MAX } from '../../protocol/record-limits.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Stream } from '../../protocol/topics.js';
 import type { ChainPlace } from './entries.js';
@@ -14,8 +14,6 @@ import { type JournalOptions, membersOf, type ViewJournal, type ViewShare } from
 /** Why a view no longer reaches a client whose subscription stays. */
 export type PauseReason = 'slow_consumer' | 'resync' | 'moved';
 
-/** Characters of an id or reason that are recorded. */
-const TEXT_MAX = 256;
 /** Runs in one `sent` record at most. */
 const RUNS_MAX = 256;
 
@@ -158,8 +156,8 @@ export class ClientJournal {
 
   refused({ code, id, reason, topics = [] }: RefusedRequest): void {
     this.flush();
-    const of = id === undefined ? undefined : { id: id.slice(0, TEXT_MAX) };
-    const members = { k: 'refused', c: this.#c, code, ...of, reason: reason.slice(0, TEXT_MAX) } as const;
+    const of = id === undefined ? undefined : { id: id.slice(0, RECORDED_TEXT_MAX) };
+    const members = { k: 'refused', c: this.#c, code, ...of, reason: reason.slice(0, RECORDED_TEXT_MAX) } as const;
     if (topics.length === 0) this.#options.outlet.record({ ...members, what: 'command' });
     for (const { stream, symbols, product } of topics) {
       const { first, ...more } = listedOf(symbols);

@@ -1,5 +1,5 @@
 /** The market data of one session: its requests, its subscriptions, and the messages that they become. */
-import type { Entitlements } from '../../auth/credential.js';
+import { type Entitlements, mayHave } from '../../auth/credential.js';
 import { leavingUnits, topicUnits } from '../../protocol/costs.js';
 import type { Stream } from '../../protocol/topics.js';
 import { defaultClass, type Tier } from '../../protocol/view-options.js';
@@ -299,9 +299,7 @@ export class MarketData implements MarketClient {
 
   #mayHave(request: MarketRequest, symbol: string): boolean {
     const entitlements = this.#options.entitlements();
-    return streamsOf(request).every(
-      stream => entitlements.maySubscribe(stream, symbol) || entitlements.delayMsOf(stream, symbol) > 0,
-    );
+    return streamsOf(request).every(stream => mayHave(entitlements, stream, symbol));
   }
 
   #unsubscribe(id: string): boolean {

@@ -1,5 +1,5 @@
 /** Why a session may not have what it requests: for people, and for the journal. */
-import type { Entitlements } from '../../auth/credential.js';
+import { type Entitlements, mayHave } from '../../auth/credential.js';
 import { type Product, productText } from '../../auth/product.js';
 import type { RefusedTopics } from './client-journal.js';
 import { type MarketRequest, streamsOf } from './request.js';
@@ -24,7 +24,7 @@ export function refusedTopics(
   return streamsOf(request).flatMap(stream => {
     const byProduct = new Map<Product | undefined, string[]>();
     for (const symbol of symbols) {
-      if (entitlements.maySubscribe(stream, symbol) || entitlements.delayMsOf(stream, symbol) > 0) continue;
+      if (mayHave(entitlements, stream, symbol)) continue;
       const product = entitlements.lacksProduct(stream, symbol);
       const others = byProduct.get(product);
       if (others === undefined) byProduct.set(product, [symbol]);

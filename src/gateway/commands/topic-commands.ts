@@ -1,5 +1,6 @@
 /** `subscribe`, `unsubscribe` and `resync`. Each gets one reply for all the topics it names. */
 
+import { mayHave } from '../../auth/credential.js';
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { CommandId } from '../../protocol/command-limits.js';
 import type { ResyncCommand, SubscribeCommand, UnsubscribeCommand } from '../../protocol/commands.js';
@@ -16,7 +17,7 @@ import type { Replies } from '../sessions/replies.js';
 import type { SimultaneousUse } from '../sessions/simultaneous-use.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import type { ServedTurns } from '../supervision/served-turns.js';
-import { laneFor, mayHave } from '../views/view-of.js';
+import { laneFor } from '../views/view-of.js';
 import { mustBeKnown, type NamedTopics, namedTopicsOf } from './requested-topics.js';
 import type { SymbolLookup } from './symbol-lookup.js';
 import { TopicReplies } from './topic-replies.js';

@@ -1,5 +1,6 @@
 /** Who may connect, and to what: everything that is decided before the upgrade. */
 import type { Credential } from '../../auth/credential.js';
+import { mayHave } from '../../auth/credential.js';
 import { isMarketData, type Stream, topicOf } from '../../protocol/topics.js';
 import { CLASSES, defaultClass } from '../../protocol/view-options.js';
 import type { SymbolLookup } from '../commands/symbol-lookup.js';
@@ -11,7 +12,7 @@ import { type Admission, type RequestedTopic, Session } from '../model/session.j
 import { type Denial, denialsOf, type Refusal, refusal, refusedTo, shorten } from '../refusal.js';
 import type { Credentials } from '../sessions/credentials.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
-import { delayText, laneFor, mayHave, ownName } from '../views/view-of.js';
+import { delayText, laneFor, ownName } from '../views/view-of.js';
 import { ignoredWarnings } from './query.js';
 import { PRIVATE_ENDPOINTS, type UpgradeRequest } from './upgrade-request.js';
 

@@ -3,15 +3,13 @@
 import type { Credential } from '../../auth/credential.js';
 import { rightsOf } from '../../auth/recorded-rights.js';
 import type { Command } from '../../protocol/commands.js';
-import { listedOf } from '../../protocol/record-limits.js';
+import { listedOf, RECORDED_TEXT_MAX } from '../../protocol/record-limits.js';
 import type { NewRecord } from '../../threads/journal-records.js';
 import type { Session } from '../model/session.js';
 import type { DeliveryJournal } from './delivery-journal.js';
 
 /** A connection's confirmations are at least this far apart; the newest one counts. */
 export const CONFIRMED_INTERVAL_MS = 1_000;
-/** Characters of an id or reason that are recorded. */
-const TEXT_MAX = 256;
 
 interface SessionJournalOptions {
   /** Keeps all records of the thread in order. */
@@ -89,7 +87,7 @@ export class SessionJournal {
       what: 'connection',
       status,
       code,
-      reason: message.slice(0, TEXT_MAX),
+      reason: message.slice(0, RECORDED_TEXT_MAX),
       ...(product && { product }),
       ...who,
     });
@@ -101,13 +99,15 @@ export class SessionJournal {
       k: 'command',
       c: this.#id(id),
       action: command.action,
-      ...(command.id === undefined ? undefined : { id: String(command.id).slice(0, TEXT_MAX) }),
+      ...(command.id === undefined ? undefined : { id: String(command.id).slice(0, RECORDED_TEXT_MAX) }),
       ...('stream' in command && command.stream !== undefined
-        ? { stream: command.stream.slice(0, TEXT_MAX) }
+        ? { stream: command.stream.slice(0, RECORDED_TEXT_MAX) }
         : undefined),
       ...(symbols.length > 0 ? { symbols } : undefined),
       ...more,
-      ...('class' in command && command.class !== undefined ? { class: command.class.slice(0, TEXT_MAX) } : undefined),
+      ...('class' in command && command.class !== undefined
+        ? { class: command.class.slice(0, RECORDED_TEXT_MAX) }
+        : undefined),
       ...('since' in command && command.since !== undefined ? { since: command.since } : undefined),
     });
   }
@@ -144,7 +144,7 @@ export class SessionJournal {
     const confirmed = this.#confirmed.get(session);
     if (confirmed !== undefined) this.#confirm(session, confirmed, 0);
     this.#confirmed.delete(session);
-    const text = reason.slice(0, TEXT_MAX);
+    const text = reason.slice(0, RECORDED_TEXT_MAX);
     this.#record({ k: 'closed', c: this.#id(session.id), code, reason: text, by, buffered });
   }
 

@@ -2,6 +2,7 @@
  * `auth`: replaces the credential of a live connection. Topics that the new one does not allow end; the rest continue.
  */
 import type { Credential } from '../../auth/credential.js';
+import { mayHave } from '../../auth/credential.js';
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { AuthCommand } from '../../protocol/commands.js';
 import { isStateStream } from '../../protocol/topics.js';
@@ -12,7 +13,7 @@ import type { RequestedTopic, Session } from '../model/session.js';
 import type { Refusal } from '../refusal.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import type { TierChanges } from '../subscriptions/tier-changes.js';
-import { laneFor, mayHave } from '../views/view-of.js';
+import { laneFor } from '../views/view-of.js';
 import type { Credentials } from './credentials.js';
 import { andThen, type Handled } from './maybe-promise.js';
 import type { Replies } from './replies.js';

@@ -1,6 +1,5 @@
 /** Which view serves a topic to a session. */
 
-import type { Entitlements } from '../../auth/credential.js';
 import { durationText } from '../../config/duration.js';
 import { ALL_SYMBOLS, isStateStream, type Stream } from '../../protocol/topics.js';
 import { REALTIME } from '../../protocol/view-options.js';
@@ -14,11 +13,6 @@ export function ownName(session: Session, stream: Stream): string {
 
 /** How clients are told of it: `15m`. */
 export const delayText = (delayMs: number): string => durationText(delayMs);
-
-/** True if the credential may have the topic, in real time or late. */
-export function mayHave(entitlements: Entitlements, stream: Stream, symbol: string): boolean {
-  return entitlements.maySubscribe(stream, symbol) || entitlements.delayMsOf(stream, symbol) > 0;
-}
 
 /** The view that serves a stream to this session. @param rateClass for state streams; event streams have none */
 export function laneFor(

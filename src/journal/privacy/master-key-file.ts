@@ -1,6 +1,7 @@
 /** The file of the master keys: one that the operator names, or one of the journal's own. */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import type { JournalConfig } from '../../config/variables/journal.js';
 import { indexKeyPath } from './index-key.js';
 import { KEY_BYTES, type MasterKeys, parseMasterKeys } from './key-wrap.js';
 import { createSecretFile } from './shared-lines.js';
@@ -21,11 +22,14 @@ export function masterKeyText(file: string): string {
 }
 
 /**
- * Reads the file that a journal keeps itself, and makes it if the journal has no keys yet.
+ * Reads the file that the settings name, or the journal's own, which is made if the journal has no keys yet.
  * @throws {Error} when it cannot be read or made, or was lost
  */
-export function ownMasterKeys(file: string, keysFolder: string): MasterKeys {
-  if (!isMasterKeyThere(file, keysFolder)) createSecretFile(file, `${newMasterKey()}\n`);
+export function masterKeysOf(
+  { masterKeyFile: file, hasOwnMasterKey }: Pick<JournalConfig, 'masterKeyFile' | 'hasOwnMasterKey'>,
+  keysFolder: string,
+): MasterKeys {
+  if (hasOwnMasterKey && !isMasterKeyThere(file, keysFolder)) createSecretFile(file, `${newMasterKey()}\n`);
   return readMasterKeys(file);
 }
 

@@ -1,3 +1,5 @@
+import { Fifo } from './fifo.js';
+
 /** Order messages of one user in one symbol within the last second. */
 interface WindowMessage {
   readonly atMicros: number;
@@ -10,8 +12,6 @@ interface WindowMessage {
 const WINDOW_MICROS = 1_000_000;
 /** Messages remembered: beyond, the oldest is forgotten and the count is a lower bound. */
 export const WINDOW_MAX = 4_096;
-/** Expired messages that may stay in front of the array before it is cut: cutting at each message would copy it each time. */
-const EXPIRED_MAX = 256;
 
 export class MessageWindow {
   created = 0;
@@ -19,16 +19,15 @@ export class MessageWindow {
   /** Cancelled orders whose life is known; and of these, those that were short. */
   lives = 0;
   short = 0;
-  #messages: WindowMessage[] = [];
-  #from = 0;
+  readonly #messages = new Fifo<WindowMessage>();
 
   get size(): number {
-    return this.#messages.length - this.#from;
+    return this.#messages.size;
   }
 
   /** The latest time so far. */
   get lastMicros(): number {
-    return this.#messages.at(-1)?.atMicros ?? 0;
+    return this.#messages.last?.atMicros ?? 0;
   }
 
   /** @param shortSeconds below this a life is short */
@@ -36,16 +35,12 @@ export class MessageWindow {
     this.#messages.push(message);
     this.#count(message, 1, shortSeconds);
     while (this.size > WINDOW_MAX || this.#oldestMicros() <= message.atMicros - WINDOW_MICROS) {
-      this.#count(this.#messages[this.#from++] as WindowMessage, -1, shortSeconds);
+      this.#count(this.#messages.shift() as WindowMessage, -1, shortSeconds);
     }
-    if (this.#from <= EXPIRED_MAX) return;
-    this.#messages = this.#messages.slice(this.#from);
-    this.#from = 0;
   }
 
   clear(): void {
-    this.#messages = [];
-    this.#from = 0;
+    this.#messages.clear();
     this.created = 0;
     this.cancelled = 0;
     this.lives = 0;
@@ -53,24 +48,21 @@ export class MessageWindow {
   }
 
   medianLife(): number {
-    const lives = this.#live().flatMap(({ life }) => (life === undefined ? [] : [life]));
+    const lives = this.#messages.all().flatMap(({ life }) => (life === undefined ? [] : [life]));
     return lives.sort((a, b) => a - b)[Math.floor(lives.length / 2)] ?? 0;
   }
 
   /** Ids of the newest orders created in it. */
   orderIds(max: number): string[] {
-    return this.#live()
+    return this.#messages
+      .all()
       .filter(({ what }) => what === 'created')
       .map(({ orderId }) => orderId)
       .slice(-max);
   }
 
-  #live(): WindowMessage[] {
-    return this.#messages.slice(this.#from);
-  }
-
   #oldestMicros(): number {
-    return this.#messages[this.#from]?.atMicros ?? Number.POSITIVE_INFINITY;
+    return this.#messages.first?.atMicros ?? Number.POSITIVE_INFINITY;
   }
 
   #count({ what, life }: WindowMessage, change: 1 | -1, shortSeconds: number): void {

@@ -1,11 +1,10 @@
 /** Trades of one symbol within the last seconds: who took how much, and where the price was before them. */
 import { EVIDENCE_MAX } from '../alert.js';
 import type { TradeEvent } from '../events.js';
+import { Fifo } from './fifo.js';
 
 /** Trades remembered: beyond, the oldest is forgotten before its time. */
 export const TRADES_MAX = 5_000;
-/** Expired trades that may stay in front of the array before it is cut. */
-const EXPIRED_MAX = 256;
 
 interface Trade {
   readonly atMicros: number;
@@ -30,8 +29,7 @@ export class TradeWindow {
   /** Of all aggressors. */
   volume = 0;
   readonly flows = new Map<string, Flow>();
-  #trades: Trade[] = [];
-  #from = 0;
+  readonly #trades = new Fifo<Trade>();
   #lastMicros = 0;
 
   constructor(price: number) {
@@ -42,7 +40,7 @@ export class TradeWindow {
   inOrder(atMicros: number, windowMicros: number): number {
     const isLate = atMicros < this.#lastMicros && this.#lastMicros - atMicros <= windowMicros;
     const inOrder = isLate ? this.#lastMicros : atMicros;
-    if (inOrder < this.#lastMicros) while (this.#from < this.#trades.length) this.#expire();
+    if (inOrder < this.#lastMicros) while (this.#trades.size > 0) this.#expire();
     this.#lastMicros = inOrder;
     return inOrder;
   }
@@ -56,25 +54,19 @@ export class TradeWindow {
     const trade = { atMicros, id: tradeId, price, user, signed: aggressor === 'sell' ? -quantity : quantity };
     this.#trades.push(trade);
     this.#count(trade, 1);
-    while (
-      this.#trades.length - this.#from > TRADES_MAX ||
-      (this.#trades[this.#from]?.atMicros ?? atMicros) <= atMicros - windowMicros
-    ) {
+    while (this.#trades.size > TRADES_MAX || (this.#trades.first?.atMicros ?? atMicros) <= atMicros - windowMicros) {
       this.#expire();
     }
-    if (this.#from <= EXPIRED_MAX) return;
-    this.#trades = this.#trades.slice(this.#from);
-    this.#from = 0;
   }
 
   /** Ids of the newest trades of this aggressor. */
   tradesOf(aggressor: string): string[] {
-    const trades = this.#trades.slice(this.#from).filter(({ user }) => user === aggressor);
+    const trades = this.#trades.all().filter(({ user }) => user === aggressor);
     return trades.slice(-EVIDENCE_MAX).map(({ id }) => id);
   }
 
   #expire(): void {
-    const trade = this.#trades[this.#from++];
+    const trade = this.#trades.shift();
     if (trade === undefined) return;
     this.openPrice = trade.price;
     this.#count(trade, -1);
